@@ -1,0 +1,174 @@
+"""Every error a user can meet: one tree, made of data, printed once by ``cli``.
+
+DistrolessError                 place: cannot <doing>: <cause>; <hint>
+├── RequestError      exit 2    the request is wrong
+│   ├── ConfigError             distroless.toml, a flag, the environment
+│   ├── LabelError              a label or pattern that is not well formed
+│   ├── LoadError               a BUILD or .bzl file
+│   ├── AnalysisError           a target: attributes, visibility, cycles, rule code
+│   ├── LockError               distroless.lock is missing, stale or not readable
+│   └── ResolveError            no set of debs satisfies what the BUILD files name
+├── BuildError        exit 1    the request is right, the build failed
+│   ├── FetchError              a mirror or registry did not give what was asked
+│   ├── TrustError              a signature, digest, date or size is not what it must be
+│   ├── FormatError             a deb, tar, ELF file or OCI document is malformed or hostile
+│   ├── ActionError             an action failed
+│   ├── StorageError            the cache or output folder cannot be used
+│   └── RuntimeMissingError     no container runtime to run the image with
+├── Interrupted       exit 3    Ctrl-C or a termination signal
+└── InternalError     exit 3    a fault of this program
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+__all__ = [
+    "ActionError",
+    "AnalysisError",
+    "BuildError",
+    "ConfigError",
+    "DistrolessError",
+    "FetchError",
+    "FormatError",
+    "InternalError",
+    "Interrupted",
+    "LabelError",
+    "LoadError",
+    "Location",
+    "LockError",
+    "RequestError",
+    "ResolveError",
+    "RuntimeMissingError",
+    "StorageError",
+    "TrustError",
+    "did_you_mean",
+]
+
+
+@dataclass(frozen=True)
+class Location:
+    """A place in a file that a user wrote; line and column count from 1, 0 means unknown."""
+
+    file: str
+    line: int = 0
+    column: int = 0
+
+    def __str__(self) -> str:
+        parts = [self.file, *(str(number) for number in (self.line, self.column) if number)]
+        return ":".join(parts)
+
+
+class DistrolessError(Exception):
+    """An error as data: where, what was being done, why it cannot be, what would be right.
+
+    Args:
+        doing: the verb and its object, without "cannot": ``resolve "//app:mian"``.
+        cause: why it cannot be done.
+        at: the place in the user's files, if there is one.
+        hint: what would be right, if that is known.
+    """
+
+    status: ClassVar[int] = 1
+
+    def __init__(self, doing: str, cause: str, *, at: Location | None = None, hint: str = "") -> None:
+        super().__init__(doing, cause)
+        self.doing = doing
+        self.cause = cause
+        self.at = at
+        self.hint = hint
+
+    def __str__(self) -> str:
+        place = f"{self.at}: " if self.at else ""
+        hint = f"; {self.hint}" if self.hint else ""
+        return f"{place}cannot {self.doing}: {self.cause}{hint}"
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Keep every field when the error crosses from the evaluating process."""
+        return (_rebuild, (type(self), self.doing, self.cause, self.at, self.hint))
+
+
+def _rebuild(kind: type[DistrolessError], doing: str, cause: str, at: Location | None, hint: str) -> DistrolessError:
+    return kind(doing, cause, at=at, hint=hint)
+
+
+class RequestError(DistrolessError):
+    """The request is wrong: usage, BUILD file, label or configuration."""
+
+    status = 2
+
+
+class ConfigError(RequestError):
+    """``distroless.toml``, a flag or an environment variable is wrong."""
+
+
+class LabelError(RequestError):
+    """A label or target pattern is not well formed."""
+
+
+class LoadError(RequestError):
+    """A BUILD or .bzl file cannot be read or evaluated."""
+
+
+class AnalysisError(RequestError):
+    """A target is wrong: attributes, references, visibility, cycles, or its rule's code."""
+
+
+class LockError(RequestError):
+    """``distroless.lock`` is missing, stale or unreadable."""
+
+
+class ResolveError(RequestError):
+    """No set of debs satisfies what the BUILD files name."""
+
+
+class BuildError(DistrolessError):
+    """The request is right, but the build failed."""
+
+
+class FetchError(BuildError):
+    """A mirror or registry did not give what was asked of it."""
+
+
+class TrustError(BuildError):
+    """A signature, digest, date or size is not what it must be."""
+
+
+class FormatError(BuildError):
+    """A deb, tar, ELF file or OCI document is malformed or hostile."""
+
+
+class ActionError(BuildError):
+    """An action failed."""
+
+
+class StorageError(BuildError):
+    """The cache or the output folder cannot be used."""
+
+
+class RuntimeMissingError(BuildError):
+    """There is no container runtime to run the image with."""
+
+
+class Interrupted(DistrolessError):  # noqa: N818 - the field's word for it
+    """Ctrl-C or a termination signal."""
+
+    status = 3
+
+
+class InternalError(DistrolessError):
+    """A fault of this program, not of the user's input."""
+
+    status = 3
+
+    def __str__(self) -> str:
+        return f"internal error: {super().__str__()}"
+
+
+def did_you_mean(word: str, known: object) -> str:
+    """Give ``did you mean "x"?`` for the closest of ``known`` (an iterable of str), or ``""``."""
+    import difflib
+
+    close = difflib.get_close_matches(word, [str(k) for k in known], n=1, cutoff=0.6)  # type: ignore[attr-defined]
+    return f'did you mean "{close[0]}"?' if close else ""

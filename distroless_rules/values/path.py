@@ -1,0 +1,88 @@
+"""Paths inside an image: relative, normal, without ``..``; ordered by their bytes.
+
+A path is a ``str`` in which bytes that are not UTF-8 are surrogate escapes (PEP 383), so that every
+name that a tar archive can hold survives unchanged. The root folder is ``""``.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+from distroless_rules.errors import FormatError
+
+__all__ = ["MAX_PATH_BYTES", "clean", "fold_usr", "parents", "resolve_link", "sort_key"]
+
+MAX_PATH_BYTES = 4096  # Linux PATH_MAX; archives may hold more, an image that runs cannot
+
+
+def clean(raw: str, *, what: str = "archive") -> str:
+    """Turn a path as an archive or a user writes it into an image path.
+
+    A leading ``./`` or ``/`` and a trailing ``/`` are dropped, ``.`` and empty components too.
+
+    Args:
+        raw: the path, for example ``./usr/bin/`` or ``/usr/bin``.
+        what: what the path is in, for the message.
+
+    Returns:
+        The relative path, ``usr/bin``; ``""`` for the root.
+
+    Raises:
+        FormatError: for ``..``, NUL bytes, or more than ``MAX_PATH_BYTES`` bytes.
+    """
+    if "\0" in raw:
+        raise FormatError(f"read {what}", f"path {raw[:100]!r} holds a NUL byte")
+    parts = [part for part in raw.split("/") if part and part != "."]
+    if ".." in parts:
+        raise FormatError(f"read {what}", f'path "{raw[:200]}" climbs out with ".."')
+    path = "/".join(parts)
+    if len(path) > MAX_PATH_BYTES or len(os.fsencode(path)) > MAX_PATH_BYTES:
+        raise FormatError(f"read {what}", f'path "{path[:60]}..." is longer than {MAX_PATH_BYTES} bytes')
+    return path
+
+
+def parents(path: str) -> Iterator[str]:
+    """Give the folders above ``path``, outermost first, without the root: ``a/b/c`` -> ``a``, ``a/b``."""
+    at = path.find("/")
+    while at != -1:
+        yield path[:at]
+        at = path.find("/", at + 1)
+
+
+def sort_key(path: str) -> bytes:
+    """Give the bytes by which paths are ordered, the same in every locale."""
+    return os.fsencode(path)
+
+
+_MERGED = frozenset({"bin", "sbin", "lib", "lib32", "lib64", "libx32", "libo32"})
+
+
+def fold_usr(path: str) -> str:
+    """Give the path under ``usr`` for one under a top folder that usr-merge made a link.
+
+    ``lib/x86_64-linux-gnu/libc.so.6`` -> ``usr/lib/x86_64-linux-gnu/libc.so.6``; ``bin`` stays, as it is the
+    link itself. Source: Debian policy 4.7 section 10.1, package usrmerge.
+    """
+    top, slash, rest = path.partition("/")
+    return f"usr/{top}/{rest}" if slash and top in _MERGED else path
+
+
+def resolve_link(path: str, target: str) -> str | None:
+    """Give the image path that a symbolic link at ``path`` with this ``target`` names, textually.
+
+    An absolute target starts at the image's root. ``..`` above the root stays at the root, as the kernel does.
+
+    Returns:
+        The image path, or None when the target is empty.
+    """
+    if not target:
+        return None
+    parts = [] if target.startswith("/") else path.split("/")[:-1]
+    for part in target.split("/"):
+        if part == "..":
+            if parts:
+                parts.pop()
+        elif part not in ("", "."):
+            parts.append(part)
+    return "/".join(parts)
