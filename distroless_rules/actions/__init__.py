@@ -1,0 +1,1 @@
+"""Rule implementations, written in Starlark, become a graph of actions."""

@@ -1,0 +1,1 @@
+"""Tool actions: one a file, each a pure function from declared inputs to declared outputs."""
