@@ -106,7 +106,8 @@ class Pattern:
         """Read a pattern as typed in the folder ``package`` of the workspace.
 
         Args:
-            text: ``//...``, ``//a/...``, ``//a:all``, ``//a:*``, ``:all``, ``...``, ``a/b:c``, a label, or ``-`` and one of these.
+            text: ``//...``, ``//a/...``, ``//a:all``, ``//a:*``, ``:all``, ``...``, ``a/b:c``, a label; or ``-``
+                and one of these.
             package: the folder of the workspace that the user stands in.
 
         Raises:
@@ -121,7 +122,7 @@ class Pattern:
         stem, _, name = body.partition(":")
         if not body.startswith(":") and (stem.endswith("/...") and name in ("", "all", "*", "all-targets")):
             stem = stem[: -len("/...")]
-            stem = f"{stem}//" if stem.endswith(":") or stem in ("", "/") or stem.endswith("/") else stem
+            stem = f"{stem}//" if stem.endswith((":", "/")) or stem in ("", "/") else stem
             label = Label.parse(f"{stem.rstrip('/') or '//'}:all" if stem.strip("/") else "//:all")
             return Pattern(label.repo, label.package, "", True, negative)
         label = Label.parse(body, package=package)
