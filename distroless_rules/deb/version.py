@@ -56,9 +56,8 @@ def key(version: str) -> str:
 def _code(part: str) -> str:
     pieces = [
         f"{text.translate(_ORDER)}{_END}{chr(len(digits))}{digits}"
-        for text, digits in _PIECES.findall(part)
-        if text or digits
-    ] or [f"{_END}\x00"]
+        for text, digits in _PIECES.findall(part)[:-1]  # the last match is always the empty one at the end
+    ]
     return f"{''.join(pieces)}{_END}"
 
 
