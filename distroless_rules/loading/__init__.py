@@ -1,0 +1,1 @@
+"""BUILD and ``.bzl`` text becomes declared targets."""

@@ -1,0 +1,160 @@
+"""Attributes of rules: the schema that ``attr.*()`` makes, and checking what a BUILD file gives for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from distroless_rules.errors import AnalysisError, did_you_mean
+
+__all__ = ["COMMON", "LABEL_TYPES", "OUTPUT_TYPES", "Attribute", "branches", "check", "checked", "is_select", "schema"]
+
+LABEL_TYPES = frozenset({"label", "label_list", "label_keyed_string_dict", "string_keyed_label_dict"})
+OUTPUT_TYPES = frozenset({"output", "output_list"})
+COMMON = frozenset({"name", "visibility", "tags", "testonly", "deprecation"})
+
+_SHAPES = {
+    "string": "a string",
+    "bool": "True or False",
+    "int": "an integer",
+    "string_list": "a list of strings",
+    "int_list": "a list of integers",
+    "string_dict": "a dictionary of strings",
+    "string_list_dict": "a dictionary of lists of strings",
+    "label": "a label",
+    "label_list": "a list of labels",
+    "label_keyed_string_dict": "a dictionary from labels to strings",
+    "string_keyed_label_dict": "a dictionary from strings to labels",
+    "output": "a file name",
+    "output_list": "a list of file names",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Attribute:
+    """What a rule says of one attribute.
+
+    Attributes:
+        type: the function of ``attr`` that made it, ``label_list`` for example.
+        default: the value when a target gives none.
+        mandatory: whether a target must give one.
+        doc: for people.
+        allow_files: of a label: False, True, or the file name endings that are taken.
+        stage: of a label: the side of the cut it leads to, ``build`` or ``runtime``.
+        single_file: of a label: whether it must be exactly one file.
+        values: the only values allowed, if any are named.
+        allow_empty: whether a list or dictionary may be empty.
+        allow_list: of a string_keyed_label_dict: whether a list of labels does as well.
+    """
+
+    type: str
+    default: Any = None
+    mandatory: bool = False
+    doc: str = ""
+    allow_files: bool | tuple[str, ...] = False
+    stage: str = "runtime"
+    single_file: bool = False
+    values: tuple[Any, ...] = ()
+    allow_empty: bool = True
+    allow_list: bool = False
+
+
+def schema(raw: Mapping[str, Mapping[str, Any]]) -> dict[str, Attribute]:
+    """Read the schemas that a ``rule()`` call handed over."""
+    made = {}
+    for name, fields in raw.items():
+        given = {key: value for key, value in fields.items() if value is not None}
+        for key in ("values", "allow_files"):
+            if isinstance(given.get(key), list):
+                given[key] = tuple(given[key])
+        made[name] = Attribute(**given)
+    return made
+
+
+def is_select(value: Any) -> bool:
+    """Say whether a value, or a part of a list, is what ``select()`` gave."""
+    return isinstance(value, dict) and "$select" in value
+
+
+def branches(value: Any) -> Iterator[Any]:
+    """Give every value that ``value`` may resolve to: itself, or what the branches of its selects hold."""
+    if isinstance(value, list) and any(is_select(part) for part in value):
+        plain = [part for part in value if not is_select(part)]
+        if plain or len(value) > 1:
+            yield plain
+        for part in value:
+            if is_select(part):
+                yield from part["$select"].values()
+    else:
+        yield value
+
+
+def check(rule: str, schemas: Mapping[str, Attribute], values: Mapping[str, Any]) -> None:
+    """Check the attributes of a target: known, given when they must be, of the right type.
+
+    Raises:
+        AnalysisError: naming the attribute; the caller knows the place.
+    """
+    for name, value in values.items():
+        if name in COMMON:
+            continue
+        attribute = schemas.get(name)
+        if attribute is None or name.startswith("_"):
+            known = [known for known in schemas if not known.startswith("_")]
+            raise AnalysisError(
+                f'set "{name}"', f"{rule} has no such attribute", hint=did_you_mean(name, [*known, *COMMON])
+            )
+        if value is None:
+            continue
+        for possible in branches(value):
+            if possible is not None:
+                checked(name, attribute, possible)
+    for name, attribute in schemas.items():
+        if attribute.mandatory and values.get(name) is None:
+            raise AnalysisError(f"declare a {rule}", f'the attribute "{name}" is missing')
+
+
+def checked(name: str, attribute: Attribute, value: Any) -> Any:
+    """Check one value, selects already resolved, and give it back.
+
+    Raises:
+        AnalysisError: if it has another type or is not allowed.
+    """
+    if not _fits(attribute, value):
+        raise AnalysisError(f'set "{name}"', f"expected {_SHAPES[attribute.type]}, got {_shown(value)}")
+    if attribute.values and value not in attribute.values:
+        allowed = ", ".join(f'"{allowed}"' for allowed in attribute.values)
+        raise AnalysisError(
+            f'set "{name}"', f'"{value}" is not one of {allowed}', hint=did_you_mean(str(value), attribute.values)
+        )
+    if not attribute.allow_empty and not value:
+        raise AnalysisError(f'set "{name}"', "it must not be empty")
+    return value
+
+
+def _fits(attribute: Attribute, value: Any) -> bool:
+    kind = attribute.type
+    if kind in ("string", "label", "output"):
+        return isinstance(value, str)
+    if kind == "bool":
+        return isinstance(value, bool) or (isinstance(value, int) and value in (0, 1))
+    if kind == "int":
+        return isinstance(value, int) and not isinstance(value, bool)
+    if kind in ("string_list", "label_list", "output_list"):
+        return isinstance(value, list) and all(isinstance(part, str) for part in value)
+    if kind == "int_list":
+        return isinstance(value, list) and all(isinstance(part, int) for part in value)
+    if kind == "string_keyed_label_dict" and attribute.allow_list and isinstance(value, list):
+        return all(isinstance(part, str) for part in value)
+    if not isinstance(value, dict) or not all(isinstance(key, str) for key in value):
+        return False
+    if kind == "string_list_dict":
+        return all(isinstance(v, list) and all(isinstance(part, str) for part in v) for v in value.values())
+    return all(isinstance(part, str) for part in value.values())
+
+
+def _shown(value: Any) -> str:
+    names = {str: "the string", bool: "", int: "the integer", list: "the list", dict: "the dictionary"}
+    text = repr(value) if not isinstance(value, str) else f'"{value}"'
+    return f"{names.get(type(value), type(value).__name__)} {text[:80]}".strip()

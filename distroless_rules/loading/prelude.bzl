@@ -1,0 +1,421 @@
+"""What every file knows without a load: rule(), attr, provider(), depset(), select(), and the rest.
+
+Goes in: names that end with an underscore and begin with one (`_declare_`), which are Python functions that
+`loading.builtins` and `actions.context` provide. Comes out: the public names below, and `run_`, which analyses targets
+one after another inside one evaluation, so that providers never leave Starlark.
+"""
+
+# --- providers ------------------------------------------------------------------------------------------------------
+
+def provider(doc = "", *, fields = None):
+    """Makes a provider: a callable that gives structs, and the key under which a target holds one."""
+    names = []
+
+    def provider_(_export = None, _name = False, **values):
+        if _export != None:
+            if not names:
+                names.append(_export)
+            return None
+        if _name:
+            return names[0] if names else "a provider"
+        if fields != None:
+            for key in values:
+                if key not in fields:
+                    fail("%s has no field \"%s\"; it has %s" % (
+                        names[0] if names else "the provider",
+                        key,
+                        ", ".join(["\"%s\"" % known for known in fields]),
+                    ))
+        return struct(provider_ = provider_, **values)
+
+    return provider_
+
+DefaultInfo = provider(
+    doc = "What every target gives: its files.",
+    fields = ["files", "label", "executable"],
+)
+DefaultInfo(_export = "DefaultInfo")
+
+OciLayoutInfo = provider(
+    doc = "Blobs that together are an OCI image layout; `distroless build` writes it, `distroless run` starts it.",
+    fields = ["descriptor", "blobs", "report"],
+)
+OciLayoutInfo(_export = "OciLayoutInfo")
+
+# --- depset ---------------------------------------------------------------------------------------------------------
+
+def depset(direct = [], *, order = "default", transitive = []):
+    """A set of hashable elements that shares its parts with others; flatten it once, with `to_list()`."""
+    if type(direct) != "list":
+        fail("depset: direct must be a list, not %s" % type(direct))
+    for part in transitive:
+        if type(part) != "struct" or not hasattr(part, "depset_"):
+            fail("depset: transitive must hold depsets, not %s" % type(part))
+    node = struct(depset_ = _serial_(), direct = direct, transitive = transitive, order = order)
+    return struct(
+        depset_ = node.depset_,
+        node_ = node,
+        to_list = lambda: _flatten_(node),
+    )
+
+def _flatten_(root):
+    elements = {}
+    seen = {root.depset_: True}
+    stack = [(root, 0)]
+    preorder = root.order == "preorder"
+    for _ in range(1 << 40):
+        if not stack:
+            break
+        node, at = stack.pop()
+        if at == 0 and preorder:
+            for element in node.direct:
+                elements[element] = True
+        if at < len(node.transitive):
+            stack.append((node, at + 1))
+            child = node.transitive[at].node_
+            if child.depset_ not in seen:
+                seen[child.depset_] = True
+                stack.append((child, 0))
+        elif not preorder:
+            for element in node.direct:
+                elements[element] = True
+    return elements.keys()
+
+# --- attributes -----------------------------------------------------------------------------------------------------
+
+def _attribute_(type_, default, mandatory, doc, **more):
+    return dict(type = type_, default = default, mandatory = mandatory, doc = doc, **more)
+
+def _label_attribute_(type_, default, mandatory, doc, allow_files, providers, stage, **more):
+    if stage not in ("build", "runtime"):
+        fail("attr.%s: stage must be \"build\" or \"runtime\", not \"%s\"" % (type_, stage))
+    return _attribute_(type_, default, mandatory, doc, allow_files = allow_files, providers = providers, stage = stage, **more)
+
+attr = struct(
+    string = lambda default = "", *, mandatory = False, doc = "", values = []:
+        _attribute_("string", default, mandatory, doc, values = values),
+    bool = lambda default = False, *, mandatory = False, doc = "":
+        _attribute_("bool", default, mandatory, doc),
+    int = lambda default = 0, *, mandatory = False, doc = "", values = []:
+        _attribute_("int", default, mandatory, doc, values = values),
+    string_list = lambda default = [], *, mandatory = False, allow_empty = True, doc = "":
+        _attribute_("string_list", default, mandatory, doc, allow_empty = allow_empty),
+    int_list = lambda default = [], *, mandatory = False, allow_empty = True, doc = "":
+        _attribute_("int_list", default, mandatory, doc, allow_empty = allow_empty),
+    string_dict = lambda default = {}, *, mandatory = False, allow_empty = True, doc = "":
+        _attribute_("string_dict", default, mandatory, doc, allow_empty = allow_empty),
+    string_list_dict = lambda default = {}, *, mandatory = False, allow_empty = True, doc = "":
+        _attribute_("string_list_dict", default, mandatory, doc, allow_empty = allow_empty),
+    label = lambda default = None, *, mandatory = False, doc = "", allow_files = False, allow_single_file = None, providers = [], stage = "runtime", cfg = None, executable = False:
+        _label_attribute_("label", default, mandatory, doc, allow_single_file if allow_single_file != None else allow_files, providers, stage, single_file = allow_single_file != None),
+    label_list = lambda default = [], *, mandatory = False, allow_empty = True, doc = "", allow_files = False, providers = [], stage = "runtime", cfg = None:
+        _label_attribute_("label_list", default, mandatory, doc, allow_files, providers, stage, allow_empty = allow_empty),
+    label_keyed_string_dict = lambda default = {}, *, mandatory = False, allow_empty = True, doc = "", allow_files = False, providers = [], stage = "runtime", cfg = None:
+        _label_attribute_("label_keyed_string_dict", default, mandatory, doc, allow_files, providers, stage, allow_empty = allow_empty),
+    string_keyed_label_dict = lambda default = {}, *, mandatory = False, allow_empty = True, allow_list = False, doc = "", allow_files = False, providers = [], stage = "runtime", cfg = None:
+        _label_attribute_("string_keyed_label_dict", default, mandatory, doc, allow_files, providers, stage, allow_empty = allow_empty, allow_list = allow_list),
+    output = lambda *, mandatory = False, doc = "":
+        _attribute_("output", None, mandatory, doc),
+    output_list = lambda *, mandatory = False, doc = "":
+        _attribute_("output_list", [], mandatory, doc),
+)
+
+def _plain_(schema):
+    """The part of an attribute's schema that Python can hold: providers are functions and stay here."""
+    return {key: value for key, value in schema.items() if key != "providers"}
+
+# --- rules ----------------------------------------------------------------------------------------------------------
+
+def rule(implementation, *, attrs = {}, doc = "", provides = [], executable = False, test = False):
+    """Declares a kind of target; what it gives is called from BUILD files.
+
+    The same function, called with `_analyse`, runs the implementation for one target.
+    """
+    for name in attrs:
+        if type(attrs[name]) != "dict" or "type" not in attrs[name]:
+            fail("rule: attribute \"%s\" must be made by attr.*(), not %s" % (name, type(attrs[name])))
+    identity = _rule_(str(implementation), {name: _plain_(schema) for name, schema in attrs.items()}, doc)
+
+    def rule_(*positional, _export = None, _analyse = None, **values):
+        if _export != None:
+            return _export_(identity, _export)
+        if _analyse != None:
+            return _run_implementation_(implementation, attrs, provides, _analyse)
+        if positional:
+            fail("a rule takes keyword arguments only, as in name = \"...\"")
+        return _declare_(identity, values, call_stack(strip_frames = 1))
+
+    return rule_
+
+def collect_(candidates):
+    """Names the rules and providers of a file, and gives the function by which they are found again."""
+    rules = {}
+    for name, value in candidates.items():
+        if type(value) == "function":
+            made = str(value)
+            if made.endswith("prelude.bzl.rule_"):
+                identity = value(_export = name)
+                rules[identity] = value
+            elif made.endswith("prelude.bzl.provider_"):
+                value(_export = name)
+
+    def dispatch(identity, request):
+        return rules[identity](_analyse = request)
+
+    return dispatch
+
+# --- files and targets as a rule sees them --------------------------------------------------------------------------
+
+def _file_(row):
+    return struct(
+        file_ = row[0],
+        path = row[1],
+        short_path = row[2],
+        basename = row[3],
+        dirname = row[4],
+        extension = row[5],
+        is_source = row[6],
+        owner = row[7],
+    )
+
+def _is_file_(value):
+    return type(value) == "struct" and hasattr(value, "file_")
+
+def _id_(what, value):
+    if not _is_file_(value):
+        fail("%s must be a File, not %s" % (what, type(value)))
+    return value.file_
+
+def label_(row):
+    """A label as rules see it."""
+    return struct(repo_name = row[0], workspace_name = row[0], package = row[1], name = row[2], canonical = row[3])
+
+def _source_(request):
+    return {DefaultInfo: DefaultInfo(files = depset([_file_(request["file"])]), label = label_(request["label"]))}
+
+def _check_providers_(name, wanted, dep, where):
+    if not wanted:
+        return
+    alternatives = wanted if type(wanted[0]) == "list" else [wanted]
+    for alternative in alternatives:
+        missing = [key for key in alternative if key not in dep]
+        if not missing:
+            return
+    fail("attribute \"%s\" takes targets that give %s; %s does not" % (
+        name,
+        " or ".join([" and ".join([key(_name = True) for key in alternative]) for alternative in alternatives]),
+        dep[DefaultInfo].label.canonical,
+    ))
+
+def _dependencies_(refs, kind, results):
+    """Gives (the attribute's value, the targets in it)."""
+    if kind == "label":
+        value = results[refs] if refs != None else None
+        return value, ([value] if value != None else [])
+    if kind == "label_list":
+        value = [results[ref] for ref in refs]
+        return value, value
+    pairs = [(key, results[ref]) for key, ref in refs]
+    if kind == "label_keyed_string_dict":
+        pairs = [(dep, text) for text, dep in pairs]
+        keys = [dep for dep, _ in pairs]
+        return struct(items = lambda: pairs, keys = lambda: keys, values = lambda: [text for _, text in pairs]), keys
+    deps = [dep for _, dep in pairs]
+    return struct(items = lambda: pairs, keys = lambda: [key for key, _ in pairs], values = lambda: deps), deps
+
+def _context_(request, schemas, results):
+    values = dict(request["attrs"])
+    files = {}
+    single = {}
+    for name, (kind, refs) in request["deps"].items():
+        value, deps = _dependencies_(refs, kind, results)
+        wanted = schemas[name].get("providers") if name in schemas else None
+        if wanted:
+            for dep in deps:
+                _check_providers_(name, wanted, dep, request)
+        values[name] = value
+        found = []
+        for dep in deps:
+            found.extend(dep[DefaultInfo].files.to_list())
+        files[name] = found
+        if kind == "label":
+            single[name] = found[0] if len(found) == 1 else None
+    outputs = {}
+    for name, rows in request["outputs"].items():
+        outputs[name] = [_file_(row) for row in rows] if type(rows) == "list" and rows and type(rows[0]) == "list" else (_file_(rows) if rows else rows)
+    return struct(
+        attr = struct(**values),
+        files = struct(**files),
+        file = struct(**single),
+        outputs = struct(**outputs),
+        label = label_(request["label"]),
+        platform = struct(**request["platform"]),
+        actions = actions_,
+        debs = debs_,
+    )
+
+def _run_implementation_(implementation, schemas, provides, analyse):
+    request, results = analyse
+    returned = implementation(_context_(request, schemas, results))
+    if returned == None:
+        returned = []
+    if type(returned) != "list":
+        returned = [returned]
+    given = {}
+    for instance in returned:
+        if type(instance) != "struct" or not hasattr(instance, "provider_"):
+            fail("an implementation returns a list of provider instances, not %s" % type(instance))
+        if instance.provider_ in given:
+            fail("the implementation returned %s twice" % instance.provider_(_name = True))
+        given[instance.provider_] = instance
+    for wanted in provides:
+        if wanted not in given:
+            fail("the rule promises %s, but its implementation did not return it" % wanted(_name = True))
+    return given
+
+def _with_defaults_(given, request):
+    declared = given.get(DefaultInfo)
+    files = getattr(declared, "files", None) if declared != None else None
+    if files == None:
+        files = depset([_file_(row) for row in _declared_outputs_()])
+    given = dict(given)
+    given[DefaultInfo] = DefaultInfo(
+        files = files,
+        label = label_(request["label"]),
+        executable = getattr(declared, "executable", None) if declared != None else None,
+    )
+    return given
+
+def _summary_(given):
+    """What the spine must know of a target that was asked for: file numbers only."""
+    layout = given.get(OciLayoutInfo)
+    return {
+        "files": [_id_("DefaultInfo.files", file) for file in given[DefaultInfo].files.to_list()],
+        "layout": None if layout == None else {
+            "descriptor": _id_("OciLayoutInfo.descriptor", layout.descriptor),
+            "blobs": [_id_("OciLayoutInfo.blobs", blob) for blob in layout.blobs],
+            "report": _id_("OciLayoutInfo.report", layout.report) if getattr(layout, "report", None) != None else None,
+        },
+    }
+
+def run_(dispatchers):
+    """Analyses what `_next_` asks for, dependencies first, until it asks for nothing."""
+    results = {}
+    summary = None
+    for _ in range(1 << 40):
+        request = _next_(summary)
+        if request == None:
+            return
+        summary = None
+        if "file" in request:
+            results[request["id"]] = _source_(request)
+            continue
+        given = dispatchers[request["module"]](request["rule"], (request, results))
+        given = _with_defaults_(given, request)
+        results[request["id"]] = given
+        if request["wanted"]:
+            summary = _summary_(given)
+
+# --- what a rule can do ---------------------------------------------------------------------------------------------
+
+def _tool_(*, mnemonic, inputs = {}, outputs = {}, parameters = {}, progress_message = "", stage = "runtime", weight = 0):
+    """An action that this program's own code performs; `mnemonic` names the tool."""
+    _add_action_(
+        mnemonic,
+        {name: _id_("input \"%s\"" % name, file) for name, file in inputs.items()},
+        {name: _id_("output \"%s\"" % name, file) for name, file in outputs.items()},
+        parameters,
+        progress_message,
+        stage,
+        weight,
+    )
+
+def _write_(output, content, *, is_executable = False):
+    if type(content) != "string":
+        fail("actions.write: content must be a string, not %s" % type(content))
+    _tool_(
+        mnemonic = "WriteFile",
+        outputs = {"out": output},
+        parameters = {"content": content},
+        progress_message = "Writing " + output.short_path,
+    )
+
+def _expand_template_(*, template, output, substitutions):
+    _tool_(
+        mnemonic = "ExpandTemplate",
+        inputs = {"template": template},
+        outputs = {"out": output},
+        parameters = {"substitutions": substitutions},
+        progress_message = "Expanding " + output.short_path,
+    )
+
+actions_ = struct(
+    declare_file = lambda filename, *, sibling = None:
+        _file_(_declare_file_(filename, _id_("sibling", sibling) if sibling != None else None)),
+    write = _write_,
+    expand_template = _expand_template_,
+    tool = _tool_,
+)
+
+def _deb_(row):
+    return struct(
+        name = row["name"],
+        archive = row["archive"],
+        version = row["version"],
+        architecture = row["architecture"],
+        source = row["source"],
+        size = row["size"],
+        installed_size = row["installed_size"],
+        index = _file_(row["index"]),
+        tree = _file_(row["tree"]),
+    )
+
+def _closure_(roots, *, local = [], exclude = [], keep = []):
+    """The debs that `roots` need at run time, unpacked, and what the table of cuts left out."""
+    found = _deb_closure_(roots, [_id_("local", file) for file in local], exclude, keep)
+    return struct(
+        debs = [_deb_(row) for row in found["debs"]],
+        base = [_deb_(row) for row in found["base"]],
+        cuts = found["cuts"],
+    )
+
+debs_ = struct(closure = _closure_)
+
+# --- what BUILD files know without a load ---------------------------------------------------------------------------
+
+def select(branches, *, no_match_error = ""):
+    """A value that depends on the configuration; it adds to lists with `+`, and is resolved per target."""
+    if type(branches) != "dict" or not branches:
+        fail("select takes a dictionary of at least one branch")
+    return [{"$select": branches, "$error": no_match_error}]
+
+def glob(include = [], *, exclude = [], allow_empty = True, exclude_directories = 1):
+    """Source files of this package that match; `**` crosses folders, never into another package."""
+    return _glob_(include, exclude, allow_empty)
+
+def package(*, default_visibility = None, default_testonly = None, features = None, licenses = None):
+    _package_({"default_visibility": default_visibility})
+
+def exports_files(srcs, *, visibility = None, licenses = None):
+    _exports_files_(srcs, visibility)
+
+def package_name():
+    return _package_name_()
+
+def repo_name():
+    return _repo_name_()
+
+def existing_rule(name):
+    return _existing_rules_().get(name)
+
+def existing_rules():
+    return _existing_rules_()
+
+def package_relative_label(text):
+    return label_(_label_(text))
+
+def Label(text):
+    return label_(_label_(text))
+
+def print(*values, sep = " "):
+    _print_(sep.join([value if type(value) == "string" else str(value) for value in values]), call_stack(strip_frames = 1))
