@@ -1,0 +1,323 @@
+"""A store in a folder: ``cas/ab/<sha-256>`` holds blobs, ``ac/ab/<key>`` action results.
+
+Bytes go in through a file in ``tmp/`` that is hashed as it is written and then renamed, so that a process may be
+killed at any point and many may write at once: a name in ``cas/`` has all its bytes or is not there. Every read is
+checked: a file up to ``SMALL`` bytes is hashed once by each process, a larger one once after each start of the
+machine and whenever its seal is broken (see ``storage.seal``). What fails is moved to ``corrupt/``.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO, BinaryIO
+
+from distroless_rules.errors import FormatError
+from distroless_rules.storage import folder
+from distroless_rules.storage.seal import is_sealed, seal, signature
+from distroless_rules.storage.store import (
+    ActionResult,
+    BlobSink,
+    MissingBlobError,
+    check_expected,
+    dump_result,
+    load_result,
+)
+from distroless_rules.values.digest import Digest
+
+__all__ = ["SMALL", "DiskStore"]
+
+SMALL = 1 << 20  # bytes up to which hashing (0.6 ms) is too cheap to be spared
+_BUFFER = 1 << 18  # bytes gathered before they are written
+_CHUNK = 1 << 20  # bytes hashed at a time
+_TOUCH = 3600  # seconds within which a second use is not recorded
+_NO_LINK = frozenset({errno.EXDEV, errno.EMLINK, errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS})
+
+
+class _Sink:
+    """A temporary file and the hash of what went into it."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream = stream
+        self._hash = hashlib.sha256()
+        self._size = 0
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        try:
+            self._stream.write(data)
+        except OSError as error:
+            raise folder.refused("write a blob to the cache", error) from error
+        self._hash.update(data)
+        self._size += len(data) if not isinstance(data, memoryview) else data.nbytes
+
+    @property
+    def digest(self) -> Digest:
+        return Digest(self._hash.hexdigest(), self._size)
+
+
+class DiskStore:
+    """Blobs and action results below a folder; safe for many threads and processes at once.
+
+    Args:
+        root: the folder; made if it is not there.
+
+    Attributes:
+        root: the folder.
+        corrupt: how many damaged files this store has met and set aside.
+
+    Raises:
+        StorageError: if the folder cannot be made or written.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.corrupt = 0
+        self._blobs = str(root / folder.BLOBS)
+        self._actions = str(root / folder.ACTIONS)
+        self._known: dict[str, tuple[int, int, int, int]] = {}  # hash -> state in which this process hashed it
+        self._lock = folder.hold(root)
+
+    def close(self) -> None:
+        """Let others clean the folder; the store is not to be used afterwards."""
+        if self._lock >= 0:
+            os.close(self._lock)
+            self._lock = -1
+
+    def __enter__(self) -> DiskStore:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # Blobs
+
+    def missing(self, digests: Iterable[Digest]) -> set[Digest]:
+        """Give those of ``digests`` that are not here, or corrupt; a file whose seal holds is not read."""
+        return {digest for digest in digests if not self._holds(digest, sealed_up_to=0)}
+
+    def path(self, digest: Digest) -> Path:
+        """Give the file that holds a blob, mode 0444, checked; to be read, never written.
+
+        Raises:
+            MissingBlobError: if it is not here.
+            StorageError: if it cannot be read.
+        """
+        if not self._holds(digest, sealed_up_to=SMALL):
+            raise MissingBlobError(digest)
+        return Path(self._name(digest.hash))
+
+    def open(self, digest: Digest) -> BinaryIO:
+        """Open a blob for reading; the errors are those of ``path``."""
+        try:
+            return self.path(digest).open("rb")
+        except FileNotFoundError as error:
+            raise MissingBlobError(digest) from error
+
+    @contextmanager
+    def sink(self, expected: Digest | None = None) -> Iterator[BlobSink]:
+        """Open a new blob for writing (see ``BlobStore.sink``)."""
+        with self._aside() as (stream, name):
+            sink = _Sink(stream)
+            yield sink
+            digest = sink.digest
+            check_expected(digest, expected)
+            try:
+                self._keep(stream, name, digest)
+            except OSError as error:
+                raise folder.refused("write a blob to the cache", error) from error
+
+    def link(self, digest: Digest, target: Path) -> None:
+        """Make ``target`` a hard link to a blob, or a copy where links cannot be; what was there is replaced.
+
+        A target that is this link already is left alone. The blob stays sealed.
+
+        Raises:
+            MissingBlobError: if the store does not hold the blob.
+            StorageError: if the target cannot be written.
+        """
+        source = self.path(digest)
+        with suppress(FileNotFoundError):
+            if os.path.samestat(os.lstat(target), os.stat(source)):
+                return
+        aside = target.with_name(f".{os.urandom(8).hex()}.part")
+        try:
+            try:
+                os.link(source, aside)
+            except OSError as error:
+                if error.errno not in _NO_LINK:
+                    raise
+                _copy(source, aside)
+            os.replace(aside, target)
+            self._seal_again(digest.hash)
+        except OSError as error:
+            raise folder.refused(f'write "{target}"', error) from error
+        finally:
+            with suppress(OSError):
+                os.unlink(aside)
+
+    def unlink(self, digest: Digest, target: Path) -> None:
+        """Remove a file that ``link`` made; the blob stays sealed, which a plain removal would break.
+
+        Raises:
+            StorageError: if it cannot be removed.
+        """
+        try:
+            same = os.path.samestat(os.lstat(target), os.stat(self._name(digest.hash)))
+        except FileNotFoundError:
+            same = False
+        same = same and self._holds(digest, sealed_up_to=0)
+        try:
+            target.unlink(missing_ok=True)
+            if same:
+                self._seal_again(digest.hash)
+        except OSError as error:
+            raise folder.refused(f'remove "{target}"', error) from error
+
+    # Action results
+
+    def get(self, key: str) -> ActionResult | None:
+        """Give the result kept under ``key``; None if there is none. A damaged one is set aside.
+
+        Raises:
+            StorageError: if the folder cannot be read.
+        """
+        name = f"{self._actions}/{key[:2]}/{key}"
+        try:
+            descriptor = os.open(name, os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise folder.refused("read the action cache", error) from error
+        try:
+            status = os.fstat(descriptor)
+            data = os.read(descriptor, status.st_size + 1)
+            result = load_result(key, data)
+            if time.time() - status.st_mtime > _TOUCH:
+                with suppress(OSError):  # not ours to touch: it only looks older to the collector
+                    os.utime(descriptor)
+        except FormatError:
+            self._set_aside(name)
+            return None
+        except OSError as error:
+            raise folder.refused("read the action cache", error) from error
+        finally:
+            os.close(descriptor)
+        return result
+
+    def put(self, key: str, result: ActionResult) -> None:
+        """Keep ``result`` under ``key``.
+
+        Raises:
+            StorageError: if it cannot be kept.
+        """
+        with self._aside() as (stream, name):
+            try:
+                stream.write(dump_result(key, result))
+                stream.flush()
+                os.fchmod(stream.fileno(), 0o444)
+                _rename(name, f"{self._actions}/{key[:2]}/{key}")
+            except OSError as error:
+                raise folder.refused("write to the action cache", error) from error
+
+    # Files
+
+    def _name(self, value: str) -> str:
+        return f"{self._blobs}/{value[:2]}/{value}"
+
+    @contextmanager
+    def _aside(self) -> Iterator[tuple[IO[bytes], str]]:
+        """Open a new file in ``tmp/``; if it is still there when the block ends, it is removed."""
+        name = f"{self.root}/{folder.TEMPORARY}/{os.getpid()}-{os.urandom(8).hex()}"
+        try:
+            stream = open(name, "xb", buffering=_BUFFER)  # noqa: SIM115 - closed below, where close may fail
+        except OSError as error:
+            raise folder.refused("write to the cache", error) from error
+        try:
+            yield stream, name
+        finally:
+            with suppress(OSError):  # a full disk, told already by the failed write; what counts has been flushed
+                stream.close()
+            with suppress(FileNotFoundError):
+                os.unlink(name)
+
+    def _keep(self, stream: IO[bytes], name: str, digest: Digest) -> None:
+        """Give a finished temporary file its place in ``cas/``, unless the same bytes are there already."""
+        stream.flush()
+        if self._holds(digest, sealed_up_to=SMALL):
+            return
+        descriptor = stream.fileno()
+        os.fchmod(descriptor, 0o444)
+        _rename(name, self._name(digest.hash))
+        self._known[digest.hash] = signature(seal(descriptor))
+
+    def _holds(self, digest: Digest, sealed_up_to: int) -> bool:
+        """Tell whether a blob is here and right; a seal is enough for files of more than ``sealed_up_to`` bytes."""
+        name = self._name(digest.hash)
+        try:
+            status = os.stat(name)
+            if status.st_size == digest.size:
+                if self._known.get(digest.hash) == signature(status):
+                    return True
+                if status.st_size > sealed_up_to and is_sealed(status):
+                    if time.time() - status.st_ctime > _TOUCH:
+                        self._seal_again(digest.hash)
+                    return True
+            return self._hash(digest.hash) and status.st_size == digest.size
+        except FileNotFoundError:
+            return False
+        except OSError as error:
+            raise folder.refused(f"read blob {digest.oci}", error) from error
+
+    def _hash(self, value: str) -> bool:
+        """Hash a blob; seal it if it is right, set it aside if not."""
+        name = self._name(value)
+        with open(name, "rb", buffering=0) as stream:
+            before = signature(os.fstat(stream.fileno()))
+            checked = hashlib.sha256()
+            while data := stream.read(_CHUNK):
+                checked.update(data)
+            if checked.hexdigest() != value:
+                self._set_aside(name)
+                return False
+            if signature(os.fstat(stream.fileno())) == before:
+                self._known[value] = signature(seal(stream.fileno()))
+        return True
+
+    def _seal_again(self, value: str) -> None:
+        """Seal a blob that was just found right, after something that breaks seals, or to record its use."""
+        descriptor = os.open(self._name(value), os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            status = signature(seal(descriptor))
+        finally:
+            os.close(descriptor)
+        if value in self._known:
+            self._known[value] = status
+
+    def _set_aside(self, name: str) -> None:
+        self.corrupt += 1
+        kept = f"{self.root}/{folder.CORRUPT}/{os.path.basename(name)}.{os.urandom(4).hex()}"
+        with suppress(FileNotFoundError):  # another process was first
+            try:
+                os.rename(name, kept)
+            except OSError as error:
+                raise folder.refused(f'set the damaged "{name}" aside', error) from error
+
+
+def _rename(name: str, target: str) -> None:
+    try:
+        os.rename(name, target)
+    except FileNotFoundError:
+        os.makedirs(os.path.dirname(target), exist_ok=True)
+        os.rename(name, target)
+
+
+def _copy(source: Path, target: Path) -> None:
+    with source.open("rb") as reader, target.open("xb") as writer:
+        while data := reader.read(_CHUNK):
+            writer.write(data)
+        os.fchmod(writer.fileno(), 0o444)
