@@ -1,0 +1,300 @@
+"""Loads BUILD and ``.bzl`` files: a label in, a module or a package out, each file once.
+
+The functions that Starlark calls while a file is evaluated are here too, since all of them speak of the file that is
+being evaluated now.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from distroless_rules.errors import DistrolessError, LabelError, LoadError, Location, did_you_mean
+from distroless_rules.loading import place
+from distroless_rules.loading.attributes import check, schema
+from distroless_rules.loading.files import WorkspaceFiles
+from distroless_rules.loading.glob import glob
+from distroless_rules.loading.interpreter import BUILTIN_PREFIX, Interpreter, Module
+from distroless_rules.loading.package import Declared, Package, Rule
+from distroless_rules.loading.workspace import Workspace
+from distroless_rules.values.label import Label
+
+__all__ = ["BUILTIN_REPO", "DISPATCH", "Loader"]
+
+BUILTIN_REPO = "distroless_rules"
+DISPATCH = "dispatch_of_this_file_"
+_HERE = Path(__file__).parent
+_PRELUDE, _CORE = f"{BUILTIN_PREFIX}prelude.bzl", f"{BUILTIN_PREFIX}core.bzl"
+_IN_BOTH = ("select", "print", "Label", "package_relative_label")
+_IN_BUILD = (*_IN_BOTH, "glob", "package", "exports_files", "package_name", "repo_name", "existing_rule", "existing_rules")
+_IN_BZL = (*_IN_BOTH, "rule", "attr", "provider", "depset", "DefaultInfo", "OciLayoutInfo")
+_CORE_RULES = ("filegroup", "alias", "config_setting", "platform", "package_group", "test_suite")
+_CALLS = ("_rule_ _export_ _declare_ _glob_ _package_ _exports_files_ _package_name_ _repo_name_ _existing_rules_ "
+          "_label_ _print_").split()
+_ASSIGNED = re.compile(r"^([A-Za-z_]\w*)[ \t]*=(?!=)|^def[ \t]+([A-Za-z_]\w*)", re.MULTILINE)
+_WORD = re.compile(r"[A-Za-z_]\w*")
+
+
+class Loader:
+    """Evaluates files of one workspace, each once.
+
+    Args:
+        workspace: the workspace.
+        files: its files.
+        analysis_calls: the functions that rule implementations use, by the names that the prelude knows.
+        enter: told the name of each file before it is evaluated.
+
+    Attributes:
+        rules: every rule made, by its identity.
+        messages: what files printed.
+    """
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        files: WorkspaceFiles,
+        analysis_calls: Mapping[str, Callable[..., Any]],
+        enter: Callable[[str], None] = lambda file: None,
+    ) -> None:
+        self.workspace = workspace
+        self.files = files
+        self.rules: list[Rule] = []
+        self.messages: list[str] = []
+        self.modules: dict[Label, Module] = {}
+        calls = {name: getattr(self, name.rstrip("_")) for name in _CALLS}
+        self.interpreter = Interpreter({**calls, **analysis_calls}, enter)
+        self._packages: dict[tuple[str, str], Package] = {}
+        self._builtin_files = WorkspaceFiles(_HERE.parent, "BUILD")
+        self._evaluating: list[tuple[Label, Package | None]] = []
+        self._builtins: dict[str, Module] = {}
+        for file, preamble in ((_PRELUDE, ""), (_CORE, self._preamble(_PRELUDE, sorted({*_IN_BZL, *_IN_BUILD, "collect_"})))):
+            source = (_HERE / file.removeprefix(BUILTIN_PREFIX)).read_text("utf-8")
+            self._evaluating.append((Label(BUILTIN_REPO, "loading", file), None))
+            postamble = _collector(source) if file == _CORE else ""
+            self._builtins[file] = self.interpreter.evaluate(
+                file, source, self._builtins.__getitem__, preamble=preamble, postamble=postamble, privileged=not preamble
+            )
+            self._evaluating.pop()
+        self.modules[Label("", "", _CORE)] = self._builtins[_CORE]
+
+    # --- what others ask for
+
+    def package(self, repo: str, name: str) -> Package:
+        """Give the package in a folder, evaluating its BUILD file the first time.
+
+        Raises:
+            LoadError: if there is no BUILD file or it fails.
+        """
+        found = self._packages.get((repo, name))
+        if found is None:
+            found = self._packages[repo, name] = self._load_package(repo, name)
+        return found
+
+    def module(self, label: Label, at: Location | None = None) -> Module:
+        """Give the module of a ``.bzl`` file, evaluating it the first time.
+
+        Raises:
+            LoadError: if there is no such file, it fails, or it loads itself.
+        """
+        found = self.modules.get(label)
+        if found is None:
+            found = self.modules[label] = self._load_module(label, at)
+        return found
+
+    def packages(self, below: str, repo: str = "") -> Iterator[str]:
+        """Give the folders at and below ``below`` that have a BUILD file."""
+        return self._of(repo).packages(below)
+
+    def files_of(self, repo: str) -> WorkspaceFiles:
+        """Give the files of a repository: the workspace's or the built-in one's."""
+        return self._of(repo)
+
+    def builtin(self, file: str) -> Module:
+        """Give one of the engine's own modules, ``prelude.bzl`` or ``core.bzl``."""
+        return self._builtins[BUILTIN_PREFIX + file]
+
+    def refined(self, target: Declared, *, attribute: str = "", text: str = "") -> Location:
+        """Give the exact place of an attribute of a target, or of a string in it."""
+        source = self.interpreter.source(target.at.file)
+        if text:
+            found = place.of_string(source, target.at, text)
+            if found.line != target.at.line or not attribute:
+                return found
+        if attribute:
+            return place.of_attribute(source, target.at, attribute)
+        return place.of_call(source, target.at)
+
+    # --- evaluating
+
+    def _of(self, repo: str) -> WorkspaceFiles:
+        return self._builtin_files if repo == BUILTIN_REPO else self.files
+
+    def _shown(self, repo: str, path: str) -> str:
+        return f"@{repo}//{path}" if repo else path
+
+    def _load_package(self, repo: str, name: str) -> Package:
+        files = self._of(repo)
+        path = f"{name}/{files.build_file}" if name else files.build_file
+        source = files.read(path) if files.is_package(name) else None
+        if source is None:
+            cause = f"there is no {path}" if name else f"the workspace's root has no {files.build_file} file"
+            raise LoadError(f'load package "{self._shown(repo, "" if repo else "//")}{name}"', cause)
+        package = Package(repo, name, self._shown(repo, path))
+        self._evaluate(Label(repo, name, files.build_file), package, source, package.file)
+        return package
+
+    def _load_module(self, label: Label, at: Location | None) -> Module:
+        if any(label == open_ for open_, _ in self._evaluating):
+            chain = [str(open_) for open_, _ in self._evaluating]
+            cycle = [*chain[chain.index(str(label)) :], str(label)]
+            raise LoadError(f'load "{label}"', "the files load each other: " + " -> ".join(cycle), at=at)
+        source = self._of(label.repo).read(label.path)
+        if source is None:
+            raise LoadError(f'load "{label}"', f"there is no file {label.path}", at=at, hint=self._similar(label))
+        return self._evaluate(label, None, source, self._shown(label.repo, label.path))
+
+    def _similar(self, label: Label) -> str:
+        folder, _, name = label.path.rpartition("/")
+        names = [file for file in self._of(label.repo).folder(folder).files if file.endswith(".bzl")]
+        return did_you_mean(name, names)
+
+    def _evaluate(self, label: Label, package: Package | None, source: str, shown: str) -> Module:
+        wanted = _WORD.findall(source)
+        own = {first or second for first, second in _ASSIGNED.findall(source)}
+        names = (set(wanted) - own) & set(_IN_BUILD if package else (*_IN_BZL, "native"))
+        rules = (set(wanted) - own) & set(_CORE_RULES) if package else names & {"native"}
+        preamble = self._preamble(_PRELUDE, sorted(names - {"native"}))
+        preamble += self._preamble(_CORE, sorted(rules))
+        postamble = "" if package else self._preamble(_PRELUDE, ["collect_"]) + "\n" + _collector(source)
+        self._evaluating.append((label, package))
+        try:
+            return self.interpreter.evaluate(
+                shown, source, lambda text: self._resolve_load(label, text), preamble=preamble, postamble=postamble
+            )
+        finally:
+            self._evaluating.pop()
+
+    def _preamble(self, file: str, names: Any) -> str:
+        quoted = "".join(f',"{name}"' for name in names)
+        return f'load("{file}"{quoted});' if quoted else ""
+
+    def _resolve_load(self, label: Label, text: str) -> Module:
+        if text in self._builtins:
+            return self._builtins[text]
+        if not text.endswith(".bzl"):
+            raise LoadError(f'load "{text}"', 'the file\'s name must end with ".bzl"')
+        if not text.startswith(("//", ":", "@")):
+            raise LoadError(f'load "{text}"', "it is not a label", hint=f'write ":{text}" or "//package:{text}"')
+        wanted = Label.parse(text, repo=label.repo, package=label.package)
+        if wanted.repo not in ("", BUILTIN_REPO):
+            hint = did_you_mean(wanted.repo, [BUILTIN_REPO])
+            raise LoadError(f'load "{text}"', f'"@{wanted.repo}" holds no .bzl files', hint=hint)
+        return self.module(wanted)
+
+    # --- what Starlark calls
+
+    @property
+    def _here(self) -> Label:
+        return self._evaluating[-1][0]
+
+    def _package_now(self, what: str) -> Package:
+        package = self._evaluating[-1][1]
+        if package is None:
+            raise LoadError(what, "it works only while a BUILD file is evaluated", hint="put it in a macro")
+        return package
+
+    def _rule(self, implementation: str, attributes: Mapping[str, Any], doc: str) -> int:
+        here = self._here
+        rule = Rule(len(self.rules), self._shown(here.repo, here.path), here.repo, here.package, schema(attributes), doc)
+        self.rules.append(rule)
+        return rule.identity
+
+    def _export(self, identity: int, name: str) -> int:
+        rule = self.rules[identity]
+        rule.name = rule.name or name
+        return identity
+
+    def _declare(self, identity: int, values: dict[str, Any], stack: str) -> None:
+        rule = self.rules[identity]
+        package = self._package_now(f"declare a {rule.name or 'target'}")
+        at = self.interpreter.place(stack)
+        try:
+            self._add(package, rule, values, at)
+        except DistrolessError as error:
+            if error.at is None:
+                error.at = self._where(at, error)
+            raise
+
+    def _where(self, at: Location, error: DistrolessError) -> Location:
+        source = self.interpreter.source(at.file)
+        named = re.match(r'set "(\w+)"', error.doing)
+        return place.of_attribute(source, at, named[1]) if named else place.of_call(source, at)
+
+    def _add(self, package: Package, rule: Rule, values: dict[str, Any], at: Location) -> None:
+        kind = rule.name or "target"
+        if not rule.name:
+            raise LoadError("declare a target", f"its rule is not assigned to a name in {rule.module}")
+        name = values.pop("name", None)
+        if not isinstance(name, str) or not name:
+            raise LoadError(f"declare a {kind}", "it has no name", hint='give it name = "..."')
+        label = Label.parse(f":{name}", repo=package.repo, package=package.name)
+        before = package.targets.get(name)
+        if before:
+            cause = f'the package has a {before.rule.name} named "{name}" already, at {before.at}'
+            raise LoadError(f'declare "{label}"', cause)
+        check(kind, rule.attributes, values)
+        visibility = _strings("visibility", values.pop("visibility", None))
+        package.targets[name] = Declared(label, rule, values, at, visibility)
+
+    def _glob(self, include: Any, exclude: Any, allow_empty: bool) -> list[str]:
+        package = self._package_now("glob")
+        wanted, unwanted = _strings("include", include) or (), _strings("exclude", exclude) or ()
+        return glob(self._of(package.repo), package.name, wanted, unwanted, allow_empty)
+
+    def _package(self, values: Mapping[str, Any]) -> None:
+        package = self._package_now("call package()")
+        package.default_visibility = _strings("default_visibility", values["default_visibility"]) or ()
+
+    def _exports_files(self, names: Any, visibility: Any) -> None:
+        package = self._package_now("call exports_files()")
+        for name in _strings("srcs", names) or ():
+            package.exports[name] = _strings("visibility", visibility)
+
+    def _package_name(self) -> str:
+        return self._here.package
+
+    def _repo_name(self) -> str:
+        return self._here.repo
+
+    def _existing_rules(self) -> dict[str, dict[str, Any]]:
+        package = self._package_now("call existing_rules()")
+        return {
+            name: {"name": name, "kind": target.rule.name, **target.values} for name, target in package.targets.items()
+        }
+
+    def _label(self, text: Any) -> list[str]:
+        if not isinstance(text, str):
+            raise LabelError("read a label", f"expected a string, got {text!r}")
+        label = Label.parse(text, repo=self._here.repo, package=self._here.package)
+        return [label.repo, label.package, label.name, str(label)]
+
+    def _print(self, text: str, stack: str) -> None:
+        at = self.interpreter.place(stack)
+        self.messages.append(f"{at}: {text}")
+
+
+def _strings(name: str, value: Any) -> tuple[str, ...] | None:
+    if value is None:
+        return None
+    if not isinstance(value, list) or not all(isinstance(part, str) for part in value):
+        raise LoadError(f'set "{name}"', f"expected a list of strings, got {value!r}")
+    return tuple(value)
+
+
+def _collector(source: str) -> str:
+    """Give the lines that name the rules of a file and make its dispatcher."""
+    names = sorted({first for first, _ in _ASSIGNED.findall(source) if first})
+    pairs = ", ".join(f'"{name}": {name}' for name in names)
+    return f"{DISPATCH} = collect_({{{pairs}}})\n"
