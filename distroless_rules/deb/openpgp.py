@@ -55,7 +55,7 @@ def verify(inrelease: bytes, keyring: bytes, what: str, now: float) -> tuple[byt
         ConfigError: if the keyring cannot be read.
     """
     head, packets = _frame(inrelease, what)
-    certificates = _certificates(keyring, what)
+    certificates = _certificates(keyring, f"the keyring for {what}")
     body: bytes | None = None
     signers: set[str] = set()
     failures: list[str] = []
@@ -172,11 +172,11 @@ def _certificates(keyring: bytes, what: str) -> list[Cert]:
 
     if keyring[8:12] == b"KBXf":
         hint = 'write it anew with "gpg --export"'
-        raise ConfigError(f"read the keyring for {what}", "it is a GnuPG keybox", hint=hint)
+        raise ConfigError(f"read {what}", "it is a GnuPG keybox", hint=hint)
     try:
         return Cert.split_bytes(keyring) if keyring else []
     except (RuntimeError, ValueError) as error:
-        raise ConfigError(f"read the keyring for {what}", f"it is not OpenPGP: {_first_line(error)}") from error
+        raise ConfigError(f"read {what}", f"it is not OpenPGP: {_first_line(error)}") from error
 
 
 @dataclass(frozen=True, slots=True)
