@@ -7,6 +7,7 @@ DistrolessError                 place: cannot <doing>: <cause>; <hint>
 │   ├── LoadError               a BUILD or .bzl file
 │   ├── AnalysisError           a target: attributes, visibility, cycles, rule code
 │   ├── LockError               distroless.lock is missing, stale or not readable
+│   │   └── StaleLockError      it lacks something that locking anew would add
 │   └── ResolveError            no set of debs satisfies what the BUILD files name
 ├── BuildError        exit 1    the request is right, the build failed
 │   ├── FetchError              a mirror or registry did not give what was asked
@@ -41,6 +42,7 @@ __all__ = [
     "RequestError",
     "ResolveError",
     "RuntimeMissingError",
+    "StaleLockError",
     "StorageError",
     "TrustError",
     "did_you_mean",
@@ -117,6 +119,10 @@ class AnalysisError(RequestError):
 
 class LockError(RequestError):
     """``distroless.lock`` is missing, stale or unreadable."""
+
+
+class StaleLockError(LockError):
+    """The lock lacks a deb that a BUILD file names; locking anew adds it."""
 
 
 class ResolveError(RequestError):

@@ -1,5 +1,7 @@
-"""The workspace's files as loading sees them; everything looked at is recorded, so that a later build can tell
-whether looking again would show anything new."""
+"""The workspace's files as loading sees them.
+
+Everything looked at is recorded, so that a later build can tell whether looking again would show anything new.
+"""
 
 from __future__ import annotations
 
@@ -102,7 +104,9 @@ class WorkspaceFiles:
         try:
             return data.decode("utf-8").replace("\r\n", "\n")
         except UnicodeDecodeError as error:
-            raise LoadError(f"read {path}", f"it is not UTF-8: byte {error.start} is 0x{data[error.start]:02x}") from error
+            raise LoadError(
+                f"read {path}", f"it is not UTF-8: byte {error.start} is 0x{data[error.start]:02x}"
+            ) from error
 
     def folder(self, path: str) -> Folder:
         """Give the names in a folder; none when it is not there."""

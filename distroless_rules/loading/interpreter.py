@@ -15,7 +15,7 @@ import starlark
 
 from distroless_rules.errors import DistrolessError, InternalError, LoadError, Location
 
-__all__ = ["BUILTIN_PREFIX", "CPU_SECONDS", "CALL_DEPTH", "Interpreter", "Module"]
+__all__ = ["BUILTIN_PREFIX", "CALL_DEPTH", "CPU_SECONDS", "Interpreter", "Module"]
 
 Module = starlark.FrozenModule
 

@@ -28,11 +28,31 @@ DISPATCH = "dispatch_of_this_file_"
 _HERE = Path(__file__).parent
 _PRELUDE, _CORE = f"{BUILTIN_PREFIX}prelude.bzl", f"{BUILTIN_PREFIX}core.bzl"
 _IN_BOTH = ("select", "print", "Label", "package_relative_label")
-_IN_BUILD = (*_IN_BOTH, "glob", "package", "exports_files", "package_name", "repo_name", "existing_rule", "existing_rules")
+_IN_BUILD = (
+    *_IN_BOTH,
+    "glob",
+    "package",
+    "exports_files",
+    "package_name",
+    "repo_name",
+    "existing_rule",
+    "existing_rules",
+)
 _IN_BZL = (*_IN_BOTH, "rule", "attr", "provider", "depset", "DefaultInfo", "OciLayoutInfo")
 _CORE_RULES = ("filegroup", "alias", "config_setting", "platform", "package_group", "test_suite")
-_CALLS = ("_rule_ _export_ _declare_ _glob_ _package_ _exports_files_ _package_name_ _repo_name_ _existing_rules_ "
-          "_label_ _print_").split()
+_CALLS = (
+    "_declare_",
+    "_existing_rules_",
+    "_export_",
+    "_exports_files_",
+    "_glob_",
+    "_label_",
+    "_package_",
+    "_package_name_",
+    "_print_",
+    "_repo_name_",
+    "_rule_",
+)
 _ASSIGNED = re.compile(r"^([A-Za-z_]\w*)[ \t]*=(?!=)|^def[ \t]+([A-Za-z_]\w*)", re.MULTILINE)
 _WORD = re.compile(r"[A-Za-z_]\w*")
 
@@ -69,15 +89,24 @@ class Loader:
         self._builtin_files = WorkspaceFiles(_HERE.parent, "BUILD")
         self._evaluating: list[tuple[Label, Package | None]] = []
         self._builtins: dict[str, Module] = {}
-        for file, preamble in ((_PRELUDE, ""), (_CORE, self._preamble(_PRELUDE, sorted({*_IN_BZL, *_IN_BUILD, "collect_"})))):
+        for file, preamble in (
+            (_PRELUDE, ""),
+            (_CORE, self._preamble(_PRELUDE, sorted({*_IN_BZL, *_IN_BUILD, "collect_"}))),
+        ):
             source = (_HERE / file.removeprefix(BUILTIN_PREFIX)).read_text("utf-8")
-            self._evaluating.append((Label(BUILTIN_REPO, "loading", file), None))
+            label = Label(BUILTIN_REPO, "loading", file.removeprefix(BUILTIN_PREFIX))
+            self._evaluating.append((label, None))
             postamble = _collector(source) if file == _CORE else ""
             self._builtins[file] = self.interpreter.evaluate(
-                file, source, self._builtins.__getitem__, preamble=preamble, postamble=postamble, privileged=not preamble
+                file,
+                source,
+                self._builtins.__getitem__,
+                preamble=preamble,
+                postamble=postamble,
+                privileged=not preamble,
             )
             self._evaluating.pop()
-        self.modules[Label("", "", _CORE)] = self._builtins[_CORE]
+            self.modules[label] = self._builtins[file]
 
     # --- what others ask for
 
@@ -207,7 +236,9 @@ class Loader:
 
     def _rule(self, implementation: str, attributes: Mapping[str, Any], doc: str) -> int:
         here = self._here
-        rule = Rule(len(self.rules), self._shown(here.repo, here.path), here.repo, here.package, schema(attributes), doc)
+        rule = Rule(
+            len(self.rules), self._shown(here.repo, here.path), here.repo, here.package, schema(attributes), doc
+        )
         self.rules.append(rule)
         return rule.identity
 

@@ -371,8 +371,11 @@ def _deb_(row):
     )
 
 def _closure_(roots, *, local = [], exclude = [], keep = []):
-    """The debs that `roots` need at run time, unpacked, and what the table of cuts left out."""
-    found = _deb_closure_(roots, [_id_("local", file) for file in local], exclude, keep)
+    """The debs that `roots` (structs with `archive` and `name`) and `local` files need at run time, unpacked.
+
+    `cuts` are the dependencies that the image does not need, each with its reason.
+    """
+    found = _deb_closure_([[root.archive, root.name] for root in roots], [_id_("local", file) for file in local], exclude, keep)
     return struct(
         debs = [_deb_(row) for row in found["debs"]],
         base = [_deb_(row) for row in found["base"]],

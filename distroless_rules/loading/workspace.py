@@ -19,7 +19,7 @@ LOCK_NAME = "distroless.lock"
 OUTPUT_NAME = "distroless-out"
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
-_TABLES = {
+_TABLES: Mapping[str, Mapping[str, type]] = {
     "workspace": {"name": str, "build_file": str, "ignore": list},
     "archive": {
         "type": str,
@@ -96,9 +96,7 @@ def parse(text: str, root: Path) -> Workspace:
     try:
         document = tomli.loads(text)
     except tomli.TOMLDecodeError as error:
-        raise ConfigError(
-            f"read {CONFIG_NAME}", getattr(error, "msg", str(error)), at=_toml_place(error)
-        ) from error
+        raise ConfigError(f"read {CONFIG_NAME}", getattr(error, "msg", str(error)), at=_toml_place(error)) from error
     _known(text, "", document, _TABLES)
     settings = _table(text, "workspace", document.get("workspace", {}))
     archives = {}

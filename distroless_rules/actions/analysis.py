@@ -1,0 +1,208 @@
+"""The configured target graph becomes the action graph: every implementation is run once, dependencies first.
+
+All of it happens in one Starlark evaluation, so that the providers that targets hand to each other never leave it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from distroless_rules.actions.action import Action
+from distroless_rules.actions.artifact import Artifact
+from distroless_rules.actions.context import Context
+from distroless_rules.errors import AnalysisError, DistrolessError, LoadError, StaleLockError
+from distroless_rules.loading.interpreter import BUILTIN_PREFIX, Module
+from distroless_rules.loading.loader import DISPATCH, Loader
+from distroless_rules.targets.graph import TargetGraph
+from distroless_rules.targets.target import Key, Kind, Refs, Target
+from distroless_rules.values.label import Label
+from distroless_rules.values.platform import Platform
+
+__all__ = ["Analysis", "Layout", "Session", "Wanted"]
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """An OCI image layout to be put together.
+
+    Attributes:
+        descriptor: the document with the descriptor of its manifest or index.
+        blobs: every blob in it.
+        report: what was put into the image and why, if its rule says.
+    """
+
+    descriptor: Artifact
+    blobs: tuple[Artifact, ...]
+    report: Artifact | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A target that was asked for, with its files, and its layout if it is an image."""
+
+    label: Label
+    rule: str
+    files: tuple[Artifact, ...]
+    layout: Layout | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """Actions in an order in which each comes after those that make its inputs, and what was asked for."""
+
+    actions: tuple[Action, ...] = ()
+    wanted: tuple[Wanted, ...] = ()
+    messages: tuple[str, ...] = field(default=())
+
+
+class Session:
+    """Analyses the targets of a graph; the loader that evaluated the rules' files must have been given ``calls()``.
+
+    Args:
+        context: collects what implementations declare.
+    """
+
+    def __init__(self, context: Context) -> None:
+        self.context = context
+        self._requests: Iterator[tuple[Target, dict[str, Any]]] = iter(())
+        self._now: Target | None = None
+        self._summaries: dict[Key, dict[str, Any]] = {}
+
+    def calls(self) -> dict[str, Any]:
+        """Give the functions that the interpreter must know."""
+        return {**self.context.calls(), "_next_": self._next}
+
+    def analyse(self, loader: Loader, graph: TargetGraph) -> Analysis:
+        """Run every implementation.
+
+        Raises:
+            AnalysisError: if one fails, with the place in its file or, for ``fail()``, of the target.
+        """
+        modules = self._modules(loader, graph)
+        self._requests = self._plan(graph, {label: str(at) for at, label in enumerate(modules)})
+        loads = "".join(f'load("{at}", d{at} = "{DISPATCH}")\n' for at in range(len(modules)))
+        table = ", ".join(f'"{at}": d{at}' for at in range(len(modules)))
+        source = f'load("{BUILTIN_PREFIX}prelude.bzl", "run_")\n{loads}run_({{{table}}})\n'
+        found = {str(at): module for at, module in enumerate(modules.values())}
+        found[f"{BUILTIN_PREFIX}prelude.bzl"] = loader.builtin("prelude.bzl")
+        try:
+            loader.interpreter.evaluate(f"{BUILTIN_PREFIX}analysis", source, found.__getitem__)
+        except DistrolessError as error:
+            raise self._blamed(loader, error) from error
+        return Analysis(
+            tuple(self.context.actions),
+            tuple(self._wanted(graph, key) for key in graph.roots),
+            tuple(loader.messages),
+        )
+
+    def _modules(self, loader: Loader, graph: TargetGraph) -> dict[str, Module]:
+        """Give the modules whose rules are used, by the name that ``Rule.module`` has."""
+        by_name = {(f"@{label.repo}//{label.path}" if label.repo else label.path): m for label, m in loader.modules.items()}
+        used = {t.declared.rule.module for t in graph.targets.values() if t.kind in (Kind.RULE, Kind.DEB) and t.declared}
+        return {name: by_name[name] for name in sorted(used)}
+
+    def _plan(self, graph: TargetGraph, modules: dict[str, str]) -> Iterator[tuple[Target, dict[str, Any]]]:
+        numbers = {key: number for number, key in enumerate(graph.targets)}
+        roots = frozenset(graph.roots)
+        for key, target in graph.targets.items():
+            label = key.label
+            request: dict[str, Any] = {
+                "id": numbers[key],
+                "label": [label.repo, label.package, label.name, str(label)],
+            }
+            self.context.begin(key, key.platform)
+            if target.kind is Kind.SOURCE:
+                request["file"] = self.context.source(label)
+            elif target.kind is Kind.OUTPUT:
+                request["file"] = self.context.output_of(target.edges[0].to, label.name, key.platform)
+            else:
+                assert target.declared is not None
+                rule = target.declared.rule
+                request |= {
+                    "module": modules[rule.module],
+                    "rule": rule.identity,
+                    "attrs": target.values,
+                    "deps": {name: _numbered(refs, numbers) for name, refs in target.refs.items()},
+                    "outputs": self._outputs(target),
+                    "platform": _platform(key.platform),
+                    "wanted": key in roots,
+                }
+            yield target, request
+
+    def _outputs(self, target: Target) -> dict[str, Any]:
+        assert target.declared is not None
+        rows: dict[str, Any] = {}
+        for name, attribute in target.declared.rule.attributes.items():
+            if attribute.type == "output":
+                value = target.declared.values.get(name)
+                rows[name] = self.context.output(value.removeprefix(":")) if value else None
+            elif attribute.type == "output_list":
+                value = target.declared.values.get(name) or []
+                rows[name] = [self.context.output(file.removeprefix(":")) for file in value]
+        return rows
+
+    def _next(self, summary: dict[str, Any] | None) -> dict[str, Any] | None:
+        if self._now is not None:
+            self.context.finish()
+            if summary is not None:
+                self._summaries[self._now.key] = summary
+        self._now, request = next(self._requests, (None, None))
+        return request
+
+    def _blamed(self, loader: Loader, error: DistrolessError) -> DistrolessError:
+        """Name the target whose implementation failed."""
+        target = self._now
+        if target is None or target.declared is None or isinstance(error, StaleLockError):
+            return error
+        inside = f" (in {error.at})" if error.at and error.at.file != target.declared.at.file else ""
+        if isinstance(error, LoadError):
+            builtin = target.declared.rule.repo != ""
+            at = loader.refined(target.declared)
+            return AnalysisError(f'analyse "{target.key}"', error.cause + ("" if builtin else inside), at=at, hint=error.hint)
+        error.at = loader.refined(target.declared)
+        return error
+
+    def _wanted(self, graph: TargetGraph, key: Key) -> Wanted:
+        target = graph.targets[key]
+        if target.kind in (Kind.SOURCE, Kind.OUTPUT):
+            artifact = next(a for a in self.context.artifacts if _is(a, target))
+            return Wanted(key.label, target.rule, (artifact,))
+        summary = self._summaries[key]
+        files = tuple(self.context.artifacts[number] for number in summary["files"])
+        layout = summary["layout"]
+        if layout is None:
+            return Wanted(key.label, target.rule, files)
+        blobs = tuple(self.context.artifacts[number] for number in layout["blobs"])
+        report = self.context.artifacts[layout["report"]] if layout["report"] is not None else None
+        return Wanted(key.label, target.rule, files, Layout(self.context.artifacts[layout["descriptor"]], blobs, report))
+
+
+def _is(artifact: Artifact, target: Target) -> bool:
+    if target.kind is Kind.SOURCE:
+        return artifact.owner == str(target.key.label) and artifact.path == target.key.label.path
+    return artifact.owner == str(target.edges[0].to.label) and artifact.path.endswith(f"/{target.key.label.name}")
+
+
+def _numbered(refs: Refs, numbers: dict[Key, int]) -> list[Any]:
+    kind, value = refs
+    if value is None:
+        return [kind, None]
+    if kind == "label":
+        return [kind, numbers[value]]
+    if kind == "label_list":
+        return [kind, [numbers[key] for key in value]]
+    return [kind, [[text, numbers[key]] for text, key in value]]
+
+
+def _platform(text: str) -> dict[str, str]:
+    platform = Platform.parse(text)
+    return {
+        "name": text,
+        "os": platform.os,
+        "architecture": platform.architecture,
+        "variant": platform.variant,
+        "deb_architecture": platform.deb,
+        "multiarch": platform.multiarch,
+    }

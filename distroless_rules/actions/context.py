@@ -1,0 +1,186 @@
+"""What ``ctx`` calls: the Python side of declaring files, actions and closures of debs, for one target at a time."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from distroless_rules.actions.action import Action, Named
+from distroless_rules.actions.artifact import Artifact, Root
+from distroless_rules.actions.debs import Closure, Cut, Debs, rows
+from distroless_rules.errors import AnalysisError, LabelError
+from distroless_rules.targets.target import Key
+from distroless_rules.values.archive import Lock
+from distroless_rules.values.label import Label
+from distroless_rules.values.platform import Platform
+
+__all__ = ["Context"]
+
+
+class Context:
+    """Collects what rule implementations declare.
+
+    Attributes:
+        actions: every action declared, in order.
+        artifacts: every file, by the number under which Starlark knows it.
+    """
+
+    def __init__(self, mnemonics: frozenset[str], cut: Cut) -> None:
+        self.actions: list[Action] = []
+        self.artifacts: list[Artifact] = []
+        self._mnemonics = mnemonics
+        self._cut = cut
+        self._numbers: dict[Artifact, int] = {}
+        self._makers: dict[Artifact, str] = {}
+        self._declared: dict[Artifact, str] = {}
+        self._outputs: list[Artifact] = []
+        self._serials = 0
+        self._key = Key(Label("", "", "nothing"))
+        self._platform = ""
+        self._debs: Debs | None = None
+
+    def calls(self) -> dict[str, Any]:
+        """Give the functions by the names that the prelude knows."""
+        return {
+            "_add_action_": self._add_action,
+            "_deb_closure_": self._deb_closure,
+            "_declare_file_": self._declare_file,
+            "_declared_outputs_": lambda: [self.row(output) for output in self._outputs],
+            "_serial_": self._serial,
+        }
+
+    def lock(self, lock: Lock, default_archive: str) -> None:
+        """Set what is locked, before the first target."""
+        self._debs = Debs(lock, self._cut, default_archive, self._add)
+
+    def begin(self, key: Key, platform: str) -> None:
+        """Say which target's implementation runs next."""
+        self._key, self._platform = key, platform
+        self._outputs = []
+
+    def finish(self) -> None:
+        """Check that the last target's files are all made by an action.
+
+        Raises:
+            AnalysisError: if one is not.
+        """
+        for artifact, owner in self._declared.items():
+            if artifact not in self._makers:
+                raise AnalysisError(
+                    f'analyse "{owner}"', f'its implementation declares the file "{artifact.path}", but no action makes it'
+                )
+        self._declared.clear()
+
+    def source(self, label: Label) -> list[Any]:
+        """Give the file of a source file's label."""
+        return self.row(Artifact(Root.SOURCE, label.path, owner=str(label)))
+
+    def output(self, name: str) -> list[Any]:
+        """Declare a file that the target names as its output, and give it."""
+        row = self._declare_file(name, None)
+        self._outputs.append(self.artifacts[row[0]])
+        return row
+
+    def output_of(self, maker: Key, name: str, platform: str) -> list[Any]:
+        """Give a file that another target named as its output."""
+        return self.row(Artifact(Root.DERIVED, _derived(maker.label, name, platform), owner=str(maker.label)))
+
+    def row(self, artifact: Artifact) -> list[Any]:
+        """Give a file as the prelude takes it."""
+        number = self._numbers.get(artifact)
+        if number is None:
+            number = self._numbers[artifact] = len(self.artifacts)
+            self.artifacts.append(artifact)
+        path = artifact.path
+        short = path.partition("/")[2] if artifact.root is Root.DERIVED else path
+        folder, _, name = path.rpartition("/")
+        extension = name.rpartition(".")[2] if "." in name else ""
+        return [number, path, short, name, folder, extension, artifact.root is Root.SOURCE, artifact.owner]
+
+    def _serial(self) -> int:
+        self._serials += 1
+        return self._serials
+
+    def _declare_file(self, name: Any, sibling: int | None) -> list[Any]:
+        if not isinstance(name, str):
+            raise AnalysisError("declare a file", f"expected a name, got {name!r}")
+        folder = ""
+        if sibling is not None:
+            folder = self.artifacts[sibling].path.rpartition("/")[0]
+        try:
+            Label.parse(f":{name}")
+        except LabelError as error:
+            raise AnalysisError(f'declare the file "{name}"', error.cause) from error
+        path = f"{folder}/{name}" if folder else _derived(self._key.label, name, self._platform)
+        artifact = Artifact(Root.DERIVED, path, owner=str(self._key.label))
+        if artifact in self._makers or artifact in self._declared:
+            raise AnalysisError(f'declare the file "{name}"', "it is declared already")
+        self._declared[artifact] = str(self._key.label)
+        return self.row(artifact)
+
+    def _add_action(
+        self,
+        mnemonic: str,
+        inputs: Mapping[str, int],
+        outputs: Mapping[str, int],
+        parameters: Mapping[str, Any],
+        progress: str,
+        stage: str,
+        weight: int,
+    ) -> None:
+        if mnemonic not in self._mnemonics:
+            from distroless_rules.errors import did_you_mean
+
+            raise AnalysisError(
+                "declare an action", f'there is no tool "{mnemonic}"', hint=did_you_mean(mnemonic, self._mnemonics)
+            )
+        if not outputs:
+            raise AnalysisError(f"declare a {mnemonic} action", "it has no outputs")
+        self._add(
+            Action(
+                mnemonic=mnemonic,
+                owner=str(self._key.label),
+                parameters=json.dumps(parameters, sort_keys=True, separators=(",", ":")),
+                inputs=tuple(Named(name, self.artifacts[inputs[name]]) for name in sorted(inputs)),
+                outputs=tuple(Named(name, self.artifacts[outputs[name]]) for name in sorted(outputs)),
+                stage=stage,
+                platform=self._platform,
+                progress=progress or f"{mnemonic} {self._key.label}",
+                weight=weight,
+            )
+        )
+
+    def _add(self, action: Action) -> None:
+        for output in action.outputs:
+            if output.artifact.root is not Root.DERIVED:
+                raise AnalysisError(f"declare a {action.mnemonic} action", f'"{output.artifact}" is a source file')
+            other = self._makers.get(output.artifact)
+            if other is not None:
+                raise AnalysisError(
+                    f"declare a {action.mnemonic} action", f'"{output.artifact}" is made by {other} already'
+                )
+            self._makers[output.artifact] = f"{action.mnemonic} of {action.owner}"
+        self.actions.append(action)
+
+    def _deb_closure(
+        self, roots: Sequence[Sequence[str]], local: Sequence[int], exclude: Sequence[str], keep: Sequence[str]
+    ) -> dict[str, Any]:
+        assert self._debs is not None
+        found: Closure = self._debs.closure(
+            [(archive, name) for archive, name in roots],
+            [self.artifacts[number] for number in local],
+            exclude,
+            keep,
+            Platform.parse(self._platform),
+        )
+        return {
+            "debs": rows(found.debs, self.row),
+            "base": rows(found.base, self.row),
+            "cuts": [list(cut) for cut in found.cuts],
+        }
+
+
+def _derived(label: Label, name: str, platform: str) -> str:
+    parts = [platform.replace("/", "-"), f"external/{label.repo}" if label.repo else "", label.package, name]
+    return "/".join(part for part in parts if part)

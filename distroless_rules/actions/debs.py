@@ -1,0 +1,188 @@
+"""The debs that an image needs, and the actions that unpack them; every image of a build shares these."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from distroless_rules.actions.action import Action, Named
+from distroless_rules.actions.artifact import Artifact, Root
+from distroless_rules.errors import AnalysisError, StaleLockError
+from distroless_rules.values.archive import Lock, LockedDeb
+from distroless_rules.values.digest import Digest
+from distroless_rules.values.platform import Platform
+
+__all__ = ["BASE", "Closure", "Cut", "Debs", "Unpacked"]
+
+BASE = ("base-files", "base-passwd", "libc-bin")
+
+
+class CutResult(Protocol):
+    """What a cut leaves: names in order, and (deb, dependency, reason) of each edge cut."""
+
+    @property
+    def kept(self) -> Sequence[str]:
+        """The debs that stay."""
+
+    @property
+    def cuts(self) -> Sequence[tuple[str, str, str]]:
+        """The edges cut."""
+
+
+Cut = Callable[[Sequence[str], Mapping[str, Sequence[str]], Sequence[str], Sequence[str]], CutResult]
+"""``deb.cuts.cut``: roots, edges, exclude, keep -> what stays."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unpacked:
+    """A deb with the two files that its unpacking gives."""
+
+    deb: LockedDeb
+    index: Artifact
+    tree: Artifact
+
+
+@dataclass(frozen=True, slots=True)
+class Closure:
+    """The debs of an image; ``base`` are those whose effects every image has; ``cuts`` as ``CutResult`` has them."""
+
+    debs: tuple[Unpacked, ...]
+    base: tuple[Unpacked, ...]
+    cuts: tuple[tuple[str, str, str], ...]
+
+
+class Debs:
+    """Computes closures and declares unpacking, each deb once.
+
+    Args:
+        lock: what is locked.
+        cut: decides which dependencies an image does not need.
+        default_archive: the archive whose base debs images get that name no deb, ``""`` for none.
+        add: declares an action.
+    """
+
+    def __init__(self, lock: Lock, cut: Cut, default_archive: str, add: Callable[[Action], None]) -> None:
+        self._lock = lock
+        self._cut = cut
+        self._default = default_archive
+        self._add = add
+        self._unpacked: dict[LockedDeb, Unpacked] = {}
+
+    def closure(
+        self,
+        roots: Iterable[tuple[str, str]],
+        local: Iterable[Artifact],
+        exclude: Sequence[str],
+        keep: Sequence[str],
+        platform: Platform,
+    ) -> Closure:
+        """Give what ``roots`` and ``local`` need at run time.
+
+        Args:
+            roots: (archive, deb) pairs.
+            local: ``.deb`` files of the workspace.
+            exclude: debs that must not be in it.
+            keep: debs whose dependencies, and dependencies on which, are not cut.
+            platform: what it is for.
+
+        Raises:
+            AnalysisError: if two archives would both give a deb of one name.
+            StaleLockError: if a local deb is not locked.
+        """
+        wanted: dict[str, list[str]] = {}
+        for archive, name in roots:
+            wanted.setdefault(archive, []).append(name)
+        files = {deb.name: (deb, artifact) for deb, artifact in map(self._local, local)}
+        if files and self._lock.local_archive:
+            wanted.setdefault(self._lock.local_archive, [])
+        found: dict[str, Unpacked] = {}
+        cuts: list[tuple[str, str, str]] = []
+        for archive in wanted or {"": []}:
+            known = self._known(archive, platform)
+            mine = files if archive == self._lock.local_archive or not archive else {}
+            edges = {name: deb.depends for name, deb in {**known, **{n: d for n, (d, _) in mine.items()}}.items()}
+            result = self._cut([*wanted.get(archive, []), *mine], edges, exclude, keep)
+            for name in result.kept:
+                unpacked = self._unpack(*mine[name]) if name in mine else self._unpack(known[name])
+                self._claim(found, name, unpacked)
+            cuts.extend(result.cuts)
+        debs = tuple(found[name] for name in sorted(found))
+        return Closure(debs, self._base([*wanted, self._default], platform), tuple(cuts))
+
+    def _claim(self, found: dict[str, Unpacked], name: str, unpacked: Unpacked) -> None:
+        other = found.setdefault(name, unpacked)
+        if other.deb != unpacked.deb:
+            raise AnalysisError(
+                "put the image together",
+                f'"{name}" would come from two archives: {_shown(other.deb)} and {_shown(unpacked.deb)}',
+                hint="take all debs of an image from one archive",
+            )
+
+    def _known(self, archive: str, platform: Platform) -> Mapping[str, LockedDeb]:
+        locked = self._lock.archives.get(archive)
+        return locked.debs.get(platform.deb, {}) if locked else {}
+
+    def _base(self, archives: Iterable[str], platform: Platform) -> tuple[Unpacked, ...]:
+        for archive in archives:
+            known = self._known(archive, platform)
+            if known:
+                return tuple(self._unpack(known[name]) for name in BASE if name in known)
+        return ()
+
+    def _local(self, artifact: Artifact) -> tuple[LockedDeb, Artifact]:
+        deb = self._lock.local.get(artifact.path)
+        if deb is None or artifact.root is not Root.SOURCE:
+            raise StaleLockError(f'use "{artifact.path}"', "distroless.lock does not have it", hint="run `distroless lock`")
+        return deb, artifact
+
+    def _unpack(self, deb: LockedDeb, file: Artifact | None = None) -> Unpacked:
+        made = self._unpacked.get(deb)
+        if made is None:
+            made = self._unpacked[deb] = self._declare(deb, file)
+        return made
+
+    def _declare(self, deb: LockedDeb, file: Artifact | None) -> Unpacked:
+        import json
+
+        owner = f"@{deb.archive}//{deb.name}" if deb.archive else f"//{deb.path}"
+        if file is None:
+            file = Artifact(Root.LOCKED, f"{deb.archive}/{deb.path}", Digest(deb.sha256, deb.size), owner)
+        folder = f"debs/{deb.name}_{deb.version}_{deb.architecture}_{deb.sha256[:12]}"
+        index = Artifact(Root.DERIVED, f"{folder}/index", owner=owner)
+        tree = Artifact(Root.DERIVED, f"{folder}/tree", owner=owner)
+        parameters = {"architecture": deb.architecture, "name": deb.name, "version": deb.version}
+        self._add(
+            Action(
+                mnemonic="DebUnpack",
+                owner=owner,
+                parameters=json.dumps(parameters, sort_keys=True, separators=(",", ":")),
+                inputs=(Named("deb", file),),
+                outputs=(Named("index", index), Named("tree", tree)),
+                progress=f"Unpacking {deb.name}",
+                weight=deb.size,
+            )
+        )
+        return Unpacked(deb, index, tree)
+
+
+def _shown(deb: LockedDeb) -> str:
+    return f"{deb.archive or deb.path} {deb.version}"
+
+
+def rows(unpacked: Sequence[Unpacked], row: Callable[[Artifact], Any]) -> list[dict[str, Any]]:
+    """Give debs as the prelude takes them."""
+    return [
+        {
+            "name": each.deb.name,
+            "archive": each.deb.archive,
+            "version": each.deb.version,
+            "architecture": each.deb.architecture,
+            "source": each.deb.source,
+            "size": each.deb.size,
+            "installed_size": each.deb.installed_size,
+            "index": row(each.index),
+            "tree": row(each.tree),
+        }
+        for each in unpacked
+    ]

@@ -1,0 +1,146 @@
+"""Runs the evaluation of files in a child process, so that no file can take this one down.
+
+A hostile file can crash the interpreter or exhaust memory (a list nested 5,000 deep overflows its stack). The child
+has a limit on its memory and writes the name of each file into shared memory before it evaluates it; when it dies or
+takes too long, that file is named in an ordinary error.
+"""
+
+from __future__ import annotations
+
+import gc
+import mmap
+import os
+import pickle
+import resource
+import select
+import signal
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, TypeVar
+
+from distroless_rules.errors import DistrolessError, InternalError, Interrupted, LoadError
+
+__all__ = ["MEMORY_BYTES", "SECONDS", "run"]
+
+T = TypeVar("T")
+MEMORY_BYTES = 4 << 30
+SECONDS = 60.0
+_BEACON = 4096
+
+
+def run(work: Callable[[Callable[[str], None]], T], *, seconds: float = SECONDS, memory: int = MEMORY_BYTES) -> T:
+    """Run ``work`` in a child process and give its result, which must be picklable.
+
+    Args:
+        work: called with a function to which it tells the name of each file before evaluating it.
+        seconds: how long one file may take before the child is killed.
+        memory: bytes of address space that the child may have.
+
+    Raises:
+        LoadError: when the child crashed or took too long, naming the file.
+        DistrolessError: what ``work`` raised.
+    """
+    beacon = mmap.mmap(-1, _BEACON)
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(reading)
+        _child(work, beacon, writing, memory)
+    os.close(writing)
+    try:
+        data = _receive(reading, beacon, seconds)
+    except BaseException:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        raise
+    finally:
+        os.close(reading)
+    _, status = os.waitpid(child, 0)
+    if os.WIFSIGNALED(status) or not data:
+        raise _crashed(_file(beacon), status, memory)
+    result = pickle.loads(data)  # noqa: S301 - our own child wrote it
+    if isinstance(result, BaseException):
+        raise result
+    return result  # type: ignore[no-any-return]
+
+
+def _child(work: Callable[[Callable[[str], None]], Any], beacon: mmap.mmap, writing: int, memory: int) -> None:
+    """Do the work, send the result, and end without running anything of the parent's."""
+    status = 1
+    with suppress(BaseException):  # whatever happens here, the parent sees by the missing result
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        _, hard = resource.getrlimit(resource.RLIMIT_AS)
+        limit = memory if hard == resource.RLIM_INFINITY else min(memory, hard)
+        resource.setrlimit(resource.RLIMIT_AS, (limit, hard))
+        gc.disable()
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, 2)  # the interpreter's own panic messages; the parent says what happened
+
+        def enter(file: str) -> None:
+            name = os.fsencode(file)[: _BEACON - 12]
+            beacon[:12] = int(time.monotonic() * 1000).to_bytes(8, "little") + len(name).to_bytes(4, "little")
+            beacon[12 : 12 + len(name)] = name
+
+        _send(writing, _outcome(work, enter))
+        status = 0
+    os._exit(status)
+
+
+def _outcome(work: Callable[[Callable[[str], None]], Any], enter: Callable[[str], None]) -> bytes:
+    try:
+        return pickle.dumps(work(enter), protocol=5)
+    except DistrolessError as error:
+        return pickle.dumps(error, protocol=5)
+    except MemoryError:
+        os._exit(1)
+    except Exception as error:  # noqa: BLE001 - a fault of ours in the child must reach the parent, with its traceback
+        import traceback
+
+        found = InternalError("load BUILD files", f"{type(error).__name__}: {error}\n{traceback.format_exc()}")
+        return pickle.dumps(found, protocol=5)
+
+
+def _send(writing: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(writing, view) :]
+
+
+def _receive(reading: int, beacon: mmap.mmap, seconds: float) -> bytes:
+    """Read until the child closes its end; give up when one file takes too long."""
+    parts = []
+    began = time.monotonic()
+    while True:
+        ready, _, _ = select.select([reading], [], [], 0.25)
+        if ready:
+            part = os.read(reading, 1 << 20)
+            if not part:
+                return b"".join(parts)
+            parts.append(part)
+            began = time.monotonic()
+            continue
+        entered = int.from_bytes(beacon[:8], "little") / 1000
+        if time.monotonic() - max(entered, began) > seconds:
+            raise LoadError(
+                f"evaluate {_file(beacon)}", f"it takes more than {seconds:.0f} seconds; is there an endless loop?"
+            )
+
+
+def _file(beacon: mmap.mmap) -> str:
+    length = int.from_bytes(beacon[8:12], "little")
+    return os.fsdecode(beacon[12 : 12 + length]) or "BUILD files"
+
+
+def _crashed(file: str, status: int, memory: int) -> DistrolessError:
+    if os.WIFSIGNALED(status):
+        number = os.WTERMSIG(status)
+        if number in (signal.SIGINT, signal.SIGTERM):
+            return Interrupted(f"evaluate {file}", "interrupted")
+        if number in (signal.SIGSEGV, signal.SIGBUS):
+            cause = "it crashes the interpreter: something in it is nested too deeply"
+            return LoadError(f"evaluate {file}", cause)
+        if number != signal.SIGABRT:
+            return LoadError(f"evaluate {file}", f"its evaluation was killed by {signal.Signals(number).name}")
+    return LoadError(f"evaluate {file}", f"it needs more than {memory >> 20} MiB of memory")

@@ -1,0 +1,1 @@
+"""Declared targets become a graph of configured targets."""

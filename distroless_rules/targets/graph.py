@@ -1,0 +1,240 @@
+"""From the labels asked for to the graph of configured targets: every dependency, selects resolved, no cycle."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from distroless_rules.errors import AnalysisError, DistrolessError
+from distroless_rules.loading.attributes import LABEL_TYPES, OUTPUT_TYPES, Attribute
+from distroless_rules.loading.attributes import checked as check_value
+from distroless_rules.loading.loader import BUILTIN_REPO, Loader
+from distroless_rules.loading.package import Declared
+from distroless_rules.targets.configuration import Configuration, resolve
+from distroless_rules.targets.debs import DebTargets
+from distroless_rules.targets.resolve import Resolver, located
+from distroless_rules.targets.target import Edge, Key, Kind, Refs, Target
+from distroless_rules.values.label import Label
+
+if TYPE_CHECKING:
+    import networkx
+
+__all__ = ["TargetGraph", "configure"]
+
+
+@dataclass
+class TargetGraph:
+    """Configured targets and what they need.
+
+    Attributes:
+        targets: every target, dependencies before what needs them.
+        roots: the targets asked for.
+    """
+
+    targets: dict[Key, Target] = field(default_factory=dict)
+    roots: tuple[Key, ...] = ()
+
+    def networkx(self) -> networkx.DiGraph[Key]:
+        """Give the graph: an edge from each target to what it needs, with ``stage`` and ``attribute``."""
+        import networkx
+
+        graph: networkx.DiGraph[Key] = networkx.DiGraph()
+        graph.add_nodes_from((key, {"kind": target.rule}) for key, target in self.targets.items())
+        graph.add_edges_from(
+            (key, edge.to, {"stage": edge.stage, "attribute": edge.attribute})
+            for key, target in self.targets.items()
+            for edge in target.edges
+        )
+        return graph
+
+
+def configure(
+    loader: Loader, resolver: Resolver, debs: DebTargets, labels: Sequence[Label], configuration: Configuration
+) -> TargetGraph:
+    """Give the graph of everything that ``labels`` need under ``configuration``.
+
+    Raises:
+        AnalysisError: for wrong attributes, unknown or invisible labels, and cycles, with the place.
+        LoadError: if a package cannot be loaded.
+        StaleLockError: if a deb is not locked.
+    """
+    builder = _Builder(loader, resolver, debs, configuration)
+    roots = tuple(dict.fromkeys(builder.key(label) for label in labels))
+    for root in roots:
+        builder.visit(root)
+    return TargetGraph(builder.done, roots)
+
+
+class _Builder:
+    def __init__(self, loader: Loader, resolver: Resolver, debs: DebTargets, configuration: Configuration) -> None:
+        self._loader = loader
+        self._resolver = resolver
+        self._debs = debs
+        self._configuration = configuration
+        self._platform = str(configuration.platform)
+        self._found: dict[Label, tuple[Kind, Declared | None]] = {}
+        self.done: dict[Key, Target] = {}
+
+    def key(self, label: Label) -> Key:
+        """Give the key of what a label means, aliases followed."""
+        seen: list[Label] = []
+        while True:
+            kind, declared = self._find(label)
+            if declared is None or kind is not Kind.RULE or not _is_core(declared, "alias"):
+                return Key(label, "" if kind is Kind.SOURCE else self._platform)
+            if label in seen:
+                raise AnalysisError(
+                    f'resolve "{label}"', "aliases form a cycle: " + _chain([*seen, label]), at=declared.at
+                )
+            seen.append(label)
+            label = self._actual(declared)
+
+    def visit(self, root: Key) -> None:
+        """Add a target and all that it needs, dependencies first; without recursion, since chains can be long."""
+        if root in self.done:
+            return
+        path: dict[Key, tuple[Target, Iterator[Edge]]] = {}
+        self._open(path, root)
+        while path:
+            key = next(reversed(path))
+            target, edges = path[key]
+            edge = next(edges, None)
+            if edge is None:
+                path.popitem()
+                self.done[key] = target
+            elif edge.to in path:
+                keys = list(path)
+                self._cycle(target, edge, [*keys[keys.index(edge.to) :], edge.to])
+            elif edge.to not in self.done:
+                self._open(path, edge.to)
+
+    def _open(self, path: dict[Key, tuple[Target, Iterator[Edge]]], key: Key) -> None:
+        target = self._target(key)
+        path[key] = (target, iter(target.edges))
+
+    def _cycle(self, target: Target, edge: Edge, keys: list[Key]) -> None:
+        assert target.declared is not None
+        at = self._loader.refined(target.declared, attribute=edge.attribute)
+        raise AnalysisError(f'analyse "{edge.to}"', "targets need each other: " + _chain(keys), at=at)
+
+    def _find(self, label: Label) -> tuple[Kind, Declared | None]:
+        found = self._found.get(label)
+        if found is None:
+            found = self._resolver.find(label)
+            if found[0] is Kind.DEB:
+                found = (Kind.DEB, self._debs.find(label, self._platform))
+            self._found[label] = found
+        return found
+
+    def _target(self, key: Key) -> Target:
+        kind, declared = self._find(key.label)
+        if kind is Kind.SOURCE or declared is None:
+            return Target(key, Kind.SOURCE)
+        if kind is Kind.OUTPUT:
+            maker = Key(declared.label, self._platform)
+            return Target(key, kind, declared, edges=(Edge("generating rule", "runtime", maker),))
+        values: dict[str, Any] = {"tags": declared.values.get("tags") or []}
+        refs: dict[str, Refs] = {}
+        edges: list[Edge] = []
+        for name, attribute in declared.rule.attributes.items():
+            value = self._value(declared, name, attribute)
+            if attribute.type in LABEL_TYPES:
+                refs[name] = (attribute.type, self._refs(declared, name, attribute, value, edges))
+            elif attribute.type not in OUTPUT_TYPES:
+                values[name] = bool(value) if attribute.type == "bool" else value
+        return Target(key, kind, declared, values, refs, tuple(edges))
+
+    def _value(self, declared: Declared, name: str, attribute: Attribute) -> Any:
+        value = declared.values.get(name)
+        if isinstance(value, list):
+            try:
+                value = resolve(attribute, value, self._configuration, lambda text: self._setting(declared, text))
+                if value is not None:
+                    check_value(name, attribute, value)
+            except DistrolessError as error:
+                raise located(error, self._loader, declared, name, "") from error
+        return attribute.default if value is None else value
+
+    def _setting(self, declared: Declared, text: str) -> Declared:
+        label = Label.parse(text, repo=declared.label.repo, package=declared.label.package)
+        seen = {label}
+        found = self._resolver.declared(label)
+        while _is_core(found, "alias"):
+            label = self._actual(found)
+            if label in seen:
+                raise AnalysisError(f'resolve "{text}"', "aliases form a cycle", at=found.at)
+            seen.add(label)
+            found = self._resolver.declared(label)
+        return found
+
+    def _actual(self, alias: Declared) -> Label:
+        value = self._value(alias, "actual", alias.rule.attributes["actual"])
+        label = Label.parse(value, repo=alias.label.repo, package=alias.label.package)
+        try:
+            kind, declared = self._find(label)
+            self._resolver.check_visible(alias.label, label, kind, declared)
+        except DistrolessError as error:
+            raise located(error, self._loader, alias, "actual", value) from error
+        return label
+
+    def _refs(self, declared: Declared, name: str, attribute: Attribute, value: Any, edges: list[Edge]) -> Any:
+        if value is None:
+            return None
+
+        def ref(text: str) -> Key:
+            key = self._ref(declared, name, attribute, text)
+            edges.append(Edge(name, attribute.stage, key))
+            return key
+
+        if attribute.type == "label":
+            return ref(value)
+        if attribute.type == "label_list":
+            keys = [ref(text) for text in value]
+            self._check_twice(declared, name, value, keys)
+            return keys
+        if attribute.type == "label_keyed_string_dict":
+            return [(text, ref(label)) for label, text in value.items()]
+        if isinstance(value, list):
+            return [("", ref(text)) for text in value]
+        return [(key, ref(text)) for key, text in value.items()]
+
+    def _check_twice(self, declared: Declared, name: str, texts: list[str], keys: list[Key]) -> None:
+        if len(set(keys)) == len(keys):
+            return
+        twice = next(text for at, text in enumerate(texts) if keys[at] in keys[:at])
+        at = self._loader.refined(declared, attribute=name, text=twice)
+        raise AnalysisError(f'set "{name}"', f'"{twice}" is in it twice', at=at)
+
+    def _ref(self, declared: Declared, name: str, attribute: Attribute, text: str) -> Key:
+        given = declared.values.get(name) is not None
+        repo, package = (
+            (declared.label.repo, declared.label.package) if given else (declared.rule.repo, declared.rule.package)
+        )
+        try:
+            label = Label.parse(text, repo=repo, package=package)
+            kind, found = self._find(label)
+            if given:
+                self._resolver.check_visible(declared.label, label, kind, found)
+            key = self.key(label) if kind is Kind.RULE else Key(label, "" if kind is Kind.SOURCE else self._platform)
+            if kind is Kind.SOURCE:
+                self._check_file(name, attribute, label)
+        except DistrolessError as error:
+            raise located(error, self._loader, declared, name, text) from error
+        return key
+
+    def _check_file(self, name: str, attribute: Attribute, label: Label) -> None:
+        allowed = attribute.allow_files
+        if allowed is False:
+            raise AnalysisError(f'use "{label}" in "{name}"', "it is a file; targets only are taken here")
+        if allowed is not True and not label.name.endswith(allowed):
+            endings = ", ".join(f'"{ending}"' for ending in allowed)
+            raise AnalysisError(f'use "{label}" in "{name}"', f"its name must end with {endings}")
+
+
+def _is_core(declared: Declared, rule: str) -> bool:
+    return declared.rule.name == rule and declared.rule.repo == BUILTIN_REPO and declared.rule.package == "loading"
+
+
+def _chain(keys: Sequence[object]) -> str:
+    return " -> ".join(str(key) for key in keys)
