@@ -66,7 +66,7 @@ def _matches(machine: str, parts: SplitResult) -> bool:
 @lru_cache(maxsize=8)
 def _logins(etc: Path, netrc: str) -> tuple[_Login, ...]:
     files = [etc / "auth.conf", *sorted((etc / "auth.conf.d").glob("*.conf"))]
-    files.append(Path(netrc) if netrc else Path("~/.netrc").expanduser())
+    files.append(Path(netrc or os.path.expanduser("~/.netrc")))
     return tuple(login for path in files for login in _read(path))
 
 
