@@ -25,7 +25,7 @@ _CHUNK = 1 << 20  # bytes
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """How many files of one kind there are: ``blobs``, ``action results``, ``temporary`` or ``corrupt``."""
+    """How many files of one kind there are: ``blobs``, ``action results``, ``temporary`` and so on."""
 
     kind: str
     count: int
@@ -61,6 +61,7 @@ class _File:
 _KINDS = (
     ("blobs", folder.BLOBS),
     ("action results", folder.ACTIONS),
+    ("source tables", folder.SOURCES),
     ("temporary", folder.TEMPORARY),
     ("corrupt", folder.CORRUPT),
 )
@@ -99,6 +100,8 @@ def collect(root: Path, max_size: int, wait: float = 10.0) -> Collected:
         blobs = {file.name: file for file in _files(root / folder.BLOBS)}
         results = list(_files(root / folder.ACTIONS))
         named = {result.path: _outputs(result) for result in results}
+        results += (tables := list(_files(root / folder.SOURCES)))
+        named.update((table.path, ()) for table in tables)  # tables of source digests age like results without blobs
         kept = _keep(blobs, results, named, max_size)
         doomed = [file for file in (*blobs.values(), *results) if file.path not in kept]
         doomed += [file for name in (folder.TEMPORARY, folder.CORRUPT) for file in _files(root / name)]

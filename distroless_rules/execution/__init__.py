@@ -1,0 +1,1 @@
+"""A ready action becomes a key, and then a result: from the cache, or from an executor."""

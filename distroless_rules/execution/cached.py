@@ -1,0 +1,60 @@
+"""An executor that remembers: results by key in an action cache, around any other executor."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+
+from distroless_rules.actions.action import Action
+from distroless_rules.execution.executor import Executor
+from distroless_rules.execution.key import key
+from distroless_rules.storage.store import ActionCache, ActionResult, BlobStore
+from distroless_rules.values.digest import Digest
+
+__all__ = ["Cached"]
+
+
+class Cached:
+    """Answers from ``cache`` where it can, else has ``inner`` perform the action and remembers the result.
+
+    Two processes that perform the same action at the same time both succeed; of two threads one waits.
+
+    Args:
+        inner: performs what is not known.
+        cache: action results by key.
+        store: where the blobs of results are.
+    """
+
+    def __init__(self, inner: Executor, cache: ActionCache, store: BlobStore) -> None:
+        self._inner = inner
+        self._cache = cache
+        self._store = store
+        self._guard = threading.Lock()
+        self._running: dict[str, threading.Lock] = {}
+
+    def version(self, action: Action) -> str:
+        """Give the version of the code that would perform ``action``."""
+        return self._inner.version(action)
+
+    def lookup(self, action: Action, inputs: Mapping[str, Digest]) -> ActionResult | None:
+        """Give the remembered result, or None; its blobs are not looked at (see ``Executor.lookup``)."""
+        return self._recall(action, key(action, inputs, self._inner.version(action)))
+
+    def execute(self, action: Action, inputs: Mapping[str, Digest]) -> ActionResult:
+        """Give the remembered result if all its blobs are there, else perform the action and remember it."""
+        name = key(action, inputs, self._inner.version(action))
+        with self._guard:
+            turn = self._running.setdefault(name, threading.Lock())
+        with turn:
+            result = self._recall(action, name)
+            if result is None or self._store.missing(result.outputs.values()):
+                result = self._inner.execute(action, inputs)
+                self._cache.put(name, result)
+        return result
+
+    def _recall(self, action: Action, name: str) -> ActionResult | None:
+        """Look up a result; one whose outputs are not the declared ones is none."""
+        result = self._cache.get(name)
+        if result is None or len(result.outputs) != len(action.outputs):
+            return None
+        return result if all(named.name in result.outputs for named in action.outputs) else None

@@ -1,0 +1,384 @@
+"""Performs the actions that the wanted artifacts need, and no others.
+
+Going in: the actions and what is wanted. Going out: digests of what is wanted, and what failed.
+
+An action is looked up as soon as the digests of its inputs are known. A result that is found passes its digests on
+without a look at any blob; only where an action must be performed, or an output is wanted, must blobs be there. What
+is absent is then downloaded or, even if its producer's result was known, made again. All decisions are taken on the
+caller's thread; a pool performs actions, the longest remaining path first, and another one downloads.
+"""
+
+from __future__ import annotations
+
+import queue
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from distroless_rules.actions.action import Action
+from distroless_rules.actions.artifact import Artifact, Root
+from distroless_rules.errors import ActionError, DistrolessError, InternalError, Interrupted, StorageError
+from distroless_rules.execution import events
+from distroless_rules.execution.executor import Executor
+from distroless_rules.execution.plan import Plan, make
+from distroless_rules.execution.pool import Pool
+from distroless_rules.execution.supply import Supply
+from distroless_rules.storage.store import ActionResult, MissingBlobError
+from distroless_rules.values.digest import Digest
+
+__all__ = ["DOWNLOADS", "Failure", "Outcome", "execute"]
+
+DOWNLOADS = 8  # at once: they wait for the network, not for a processor
+_TRIES = 4  # how often an action is begun before blobs that keep vanishing are an error
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """An action that could not be performed, or (``action`` None) a wanted artifact that could not be had."""
+
+    action: Action | None
+    error: DistrolessError
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What ``execute`` gives.
+
+    Attributes:
+        digests: wanted artifact -> digest; all of them, with their blobs in the store, if nothing failed.
+        failures: in the order of the actions.
+        counts: how many actions ended how.
+    """
+
+    digests: Mapping[Artifact, Digest]
+    failures: tuple[Failure, ...]
+    counts: events.Counts
+
+
+def execute(
+    actions: Sequence[Action],
+    wanted: Sequence[Artifact],
+    executor: Executor,
+    supply: Supply,
+    pool: Pool,
+    *,
+    keep_going: bool = False,
+    listener: events.Listener = events.ignore,
+) -> Outcome:
+    """Make what is wanted.
+
+    Args:
+        actions: all actions; their order is that of failures.
+        wanted: artifacts of any root.
+        executor: performs actions.
+        supply: gives inputs.
+        pool: performs actions on its threads; cancelled when this is interrupted.
+        keep_going: whether to go on after a failure with what does not need it.
+        listener: is told what happens.
+
+    Raises:
+        Interrupted: on Ctrl-C; what is under way ends at its next write and leaves nothing behind.
+        StorageError: if the store cannot be used.
+        InternalError: if the graph is not sound, or a tool gives other bytes for the same inputs.
+    """
+    with Pool(DOWNLOADS, "download") as downloads:
+        run = _Run(make(actions, wanted), wanted, executor, supply, pool, downloads, keep_going, listener)
+        try:
+            return run.complete()
+        except KeyboardInterrupt as error:
+            pool.cancel()
+            raise Interrupted("finish the build", "it was interrupted") from error
+        except BaseException:
+            pool.cancel()
+            raise
+
+
+@dataclass(slots=True)
+class _Message:
+    """What a thread tells the scheduler: ``act`` is called on the scheduler's thread; ``ends`` says a job is over."""
+
+    act: Callable[[], None]
+    ends: bool
+
+
+class _Run:
+    """The state of one ``execute``; every method but ``_perform`` and ``_download`` belongs to the caller's thread."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        wanted: Sequence[Artifact],
+        executor: Executor,
+        supply: Supply,
+        pool: Pool,
+        downloads: Pool,
+        keep_going: bool,
+        listener: events.Listener,
+    ) -> None:
+        self._plan = plan
+        self._wanted = wanted
+        self._executor = executor
+        self._supply = supply
+        self._pool = pool
+        self._downloads = downloads
+        self._keep_going = keep_going
+        self._listener = listener
+        self._messages: queue.SimpleQueue[_Message] = queue.SimpleQueue()
+        self._jobs = 0  # submitted and not over
+        self._stopping = False
+        self._ready: deque[int] = deque()
+        self._waits = dict(plan.waits)
+        self._known: dict[str, Digest] = {}  # path of a derived artifact -> digest
+        self._active: set[int] = set()  # actions that are to be performed and are not finished
+        self._blocked: dict[int, int] = {}  # active action -> how many inputs it waits for
+        self._waiters: dict[int | Digest, list[int]] = {}  # active action or download -> actions that wait for it
+        self._tries: dict[int, int] = {}
+        self._endings: dict[int, events.Ending] = {}
+        self._failed: dict[int, DistrolessError] = {}
+        self._lost: list[Failure] = []  # wanted artifacts that are no action's
+        self._fetching: set[Digest] = set()
+        self._fetched = self._fetched_bytes = 0
+        self._wanted_paths = {artifact.path for artifact in wanted if artifact.root is Root.DERIVED}
+
+    def complete(self) -> Outcome:
+        """Run until nothing is left to do."""
+        plan = self._plan
+        self._listener(events.BuildStarted(len(plan.needed)))
+        free = [position for position in plan.needed if not plan.waits[position]]
+        self._ready.extend(sorted(free, key=lambda position: -plan.priority[position]))
+        digests = self._take_wanted()
+        while self._ready or self._jobs:
+            if self._ready and self._messages.empty():
+                self._look_up(self._ready.popleft())
+                continue
+            message = self._messages.get()
+            self._jobs -= message.ends
+            message.act()
+        for artifact in self._wanted:
+            if artifact.path in self._known and artifact.root is Root.DERIVED:
+                digests[artifact] = self._known[artifact.path]
+        failures = [Failure(plan.actions[position], self._failed[position]) for position in sorted(self._failed)]
+        counts = self._counts()
+        self._listener(counts)
+        return Outcome(digests, (*failures, *self._lost), counts)
+
+    def _counts(self) -> events.Counts:
+        endings = list(self._endings.values())
+        cached, ran, failed = (endings.count(ending) for ending in events.Ending)
+        total = len(self._plan.needed)
+        return events.Counts(total, cached, ran, failed, total - len(endings), self._fetched, self._fetched_bytes)
+
+    def _take_wanted(self) -> dict[Artifact, Digest]:
+        """Find the wanted artifacts that no action makes."""
+        digests: dict[Artifact, Digest] = {}
+        for artifact in self._wanted:
+            if artifact.root is Root.DERIVED:
+                continue
+            try:
+                digests[artifact] = digest = self._supply.digest(artifact)
+            except ActionError as error:
+                self._lose(error)
+                continue
+            if artifact.root is Root.LOCKED and self._supply.absent((digest,)):
+                self._fetch(artifact, digest, 0)
+        return digests
+
+    # One action, from its inputs' digests to its result
+
+    def _inputs(self, position: int) -> dict[str, Digest]:
+        known, supply = self._known, self._supply
+        return {
+            named.name: known[named.artifact.path]
+            if named.artifact.root is Root.DERIVED
+            else supply.digest(named.artifact)
+            for named in self._plan.actions[position].inputs
+        }
+
+    def _look_up(self, position: int) -> None:
+        action = self._plan.actions[position]
+        try:
+            result = self._executor.lookup(action, self._inputs(position))
+        except DistrolessError as error:
+            if not _is_failure(error):
+                raise
+            self._fail(position, error)
+            return
+        if result is None or self._wants_absent(action, result):
+            self._start(position)
+        else:
+            self._finish(position, result, events.Ending.CACHED)
+
+    def _wants_absent(self, action: Action, result: ActionResult) -> bool:
+        paths = self._wanted_paths
+        wanted = [result.outputs[named.name] for named in action.outputs if named.artifact.path in paths]
+        return bool(wanted and self._supply.absent(wanted))
+
+    def _start(self, position: int) -> None:
+        """Have an action performed, once the bytes of all its inputs are there."""
+        starting = [position]
+        while starting:
+            position = starting.pop()
+            self._active.add(position)
+            self._tries[position] = self._tries.get(position, 0) + 1
+            needs = self._needs(position)
+            self._blocked[position] = len(needs)
+            if not needs:
+                self._submit(position)
+            for need, artifact in needs.items():
+                self._waiters.setdefault(need, []).append(position)
+                if isinstance(need, Digest):
+                    self._fetch(artifact, need, self._plan.priority[position])
+                elif need not in self._active:
+                    starting.append(need)
+
+    def _needs(self, position: int) -> dict[int | Digest, Artifact]:
+        """Find what must be downloaded (by digest) or made again (by position) before an action is performed."""
+        inputs = self._inputs(position)
+        action = self._plan.actions[position]
+        blobs = [named for named in action.inputs if named.artifact.root is not Root.SOURCE]
+        absent = self._supply.absent(inputs[named.name] for named in blobs)
+        return {
+            self._plan.producer[named.artifact.path]
+            if named.artifact.root is Root.DERIVED
+            else inputs[named.name]: named.artifact
+            for named in blobs
+            if inputs[named.name] in absent
+        }
+
+    def _submit(self, position: int) -> None:
+        self._jobs += 1
+        self._pool.submit(partial(self._perform, position, self._inputs(position)), self._plan.priority[position])
+
+    def _perform(self, position: int, inputs: Mapping[str, Digest]) -> None:
+        """Perform an action; runs on a thread of the pool."""
+        action, put = self._plan.actions[position], self._messages.put
+        if self._stopping:
+            put(_Message(lambda: None, True))
+            return
+        put(_Message(partial(self._listener, events.ActionStarted(action)), False))
+        begun = time.monotonic_ns()
+        try:
+            result = self._executor.execute(action, inputs)
+        except BaseException as error:  # noqa: BLE001 - carried to the scheduler's thread
+            put(_Message(partial(self._stumble, position, error), True))
+            return
+        spent = (time.monotonic_ns() - begun) // 1_000_000
+        put(_Message(partial(self._finish, position, result, events.Ending.RAN, spent), True))
+
+    def _finish(self, position: int, result: ActionResult, ending: events.Ending, spent: int = 0) -> None:
+        """Pass an action's result on."""
+        action = self._plan.actions[position]
+        known = self._known
+        for named in action.outputs:
+            digest = result.outputs[named.name]
+            if known.setdefault(named.artifact.path, digest) != digest:
+                doing = f"perform {action.mnemonic} for {action.owner}"
+                raise InternalError(doing, f'it gave other bytes for output "{named.name}" than the time before')
+        first = position not in self._endings
+        self._end(position, ending, spent)
+        for waiter in self._waiters.pop(position, ()):
+            self._unblock(waiter)
+        if first and not self._stopping:
+            waits = self._waits
+            for consumer in self._plan.consumers[position]:
+                waits[consumer] -= 1
+                if not waits[consumer]:
+                    self._ready.append(consumer)
+
+    def _end(self, position: int, ending: events.Ending, spent: int) -> None:
+        self._active.discard(position)
+        self._endings[position] = ending
+        self._listener(events.ActionFinished(self._plan.actions[position], ending, spent))
+
+    def _stumble(self, position: int, error: BaseException) -> None:
+        """Take an action's error: begin again if an input has vanished, else fail, or end the build."""
+        if isinstance(error, Interrupted) and self._stopping:
+            self._active.discard(position)
+        elif isinstance(error, MissingBlobError) and self._tries[position] < _TRIES and not self._stopping:
+            self._start(position)
+        elif isinstance(error, DistrolessError) and (_is_failure(error) or isinstance(error, MissingBlobError)):
+            self._fail(position, error)
+        else:
+            raise error
+
+    def _fail(self, position: int, error: DistrolessError) -> None:
+        """Record a failure; what needs the action's outputs is left out, and everything else unless we keep going."""
+        self._failed[position] = error
+        self._end(position, events.Ending.FAILED, 0)
+        self._abandon(position)
+        self._stop()
+
+    def _abandon(self, need: int | Digest) -> None:
+        """Give up the actions that wait for something that will not come."""
+        given_up = self._waiters.pop(need, [])
+        while given_up:
+            position = given_up.pop()
+            self._active.discard(position)
+            given_up += self._waiters.pop(position, [])
+
+    def _stop(self) -> None:
+        if not self._keep_going:
+            self._stopping = True
+            self._ready.clear()
+
+    # Downloads
+
+    def _fetch(self, artifact: Artifact, digest: Digest, priority: int) -> None:
+        if digest not in self._fetching:
+            self._fetching.add(digest)
+            self._jobs += 1
+            self._downloads.submit(partial(self._download, artifact, digest), priority)
+
+    def _check(self) -> None:
+        """Tell a download whether it is still wanted."""
+        self._downloads.check()
+        if self._stopping:
+            raise Interrupted("go on", "another part of the build failed")
+
+    def _download(self, artifact: Artifact, digest: Digest) -> None:
+        """Fetch a locked artifact; runs on a thread of the downloads."""
+        put = self._messages.put
+        error: BaseException | None = None
+        put(_Message(partial(self._listener, events.FetchStarted(artifact)), False))
+        try:
+            self._check()
+            self._supply.fetch(artifact, self._check)
+        except BaseException as caught:  # noqa: BLE001 - carried to the scheduler's thread
+            error = caught
+        put(_Message(partial(self._arrive, artifact, digest, error), True))
+
+    def _arrive(self, artifact: Artifact, digest: Digest, error: BaseException | None) -> None:
+        """Take the end of a download."""
+        self._fetching.discard(digest)
+        self._listener(events.FetchFinished(artifact))
+        if error is None:
+            self._fetched += 1
+            self._fetched_bytes += digest.size
+            for waiter in self._waiters.pop(digest, ()):
+                self._unblock(waiter)
+        elif isinstance(error, Interrupted) and self._stopping:
+            return
+        elif not isinstance(error, DistrolessError) or not _is_failure(error):
+            raise error
+        elif waiters := self._waiters.pop(digest, []):
+            for waiter in waiters:
+                if waiter in self._active:
+                    self._fail(waiter, error)
+        else:
+            self._lose(error)
+
+    def _unblock(self, position: int) -> None:
+        self._blocked[position] -= 1
+        if not self._blocked[position] and position in self._active and not self._stopping:
+            self._submit(position)
+
+    def _lose(self, error: DistrolessError) -> None:
+        self._lost.append(Failure(None, error))
+        self._stop()
+
+
+def _is_failure(error: DistrolessError) -> bool:
+    """Tell whether an error is one action's own, so that others may go on."""
+    return not isinstance(error, (Interrupted, InternalError, StorageError))
