@@ -127,6 +127,7 @@ class Session:
                     "deps": {name: _numbered(refs, numbers) for name, refs in target.refs.items()},
                     "outputs": self._outputs(target),
                     "platform": _platform(key.platform),
+                    "compressors": self.context.compressors,
                     "wanted": key in roots,
                 }
             yield target, request

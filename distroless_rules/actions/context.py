@@ -24,9 +24,11 @@ class Context:
     Attributes:
         actions: every action declared, in order.
         artifacts: every file, by the number under which Starlark knows it.
+        compressors: name -> the recipe that is part of every layer action's key.
     """
 
-    def __init__(self, mnemonics: frozenset[str], cut: Cut) -> None:
+    def __init__(self, mnemonics: frozenset[str], cut: Cut, compressors: Mapping[str, str]) -> None:
+        self.compressors = dict(compressors)
         self.actions: list[Action] = []
         self.artifacts: list[Artifact] = []
         self._mnemonics = mnemonics

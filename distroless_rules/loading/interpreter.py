@@ -114,8 +114,8 @@ class Interpreter:
             raise self._translated(error, f"call {name}") from error
 
     def place(self, stack: str) -> Location:
-        """Give the outermost place of a ``call_stack()``: where a BUILD file made the call."""
-        frame = _FRAME.search(stack)
+        """Give the outermost place of a ``call_stack()`` in a file that a user wrote."""
+        frame = next((f for f in _FRAME.finditer(stack) if not f["file"].startswith(BUILTIN_PREFIX)), None)
         return Location(frame["file"], int(frame["line"])) if frame else Location("?")
 
     def source(self, filename: str) -> str:

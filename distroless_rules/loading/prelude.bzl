@@ -63,7 +63,7 @@ def _flatten_(root):
     seen = {root.depset_: True}
     stack = [(root, 0)]
     preorder = root.order == "preorder"
-    for _ in range(1 << 40):
+    for _ in range(1 << 30):
         if not stack:
             break
         node, at = stack.pop()
@@ -250,6 +250,7 @@ def _context_(request, schemas, results):
         outputs = struct(**outputs),
         label = label_(request["label"]),
         platform = struct(**request["platform"]),
+        compressors = request["compressors"],
         actions = actions_,
         debs = debs_,
     )
@@ -302,7 +303,7 @@ def run_(dispatchers):
     """Analyses what `_next_` asks for, dependencies first, until it asks for nothing."""
     results = {}
     summary = None
-    for _ in range(1 << 40):
+    for _ in range(1 << 30):
         request = _next_(summary)
         if request == None:
             return

@@ -1,0 +1,126 @@
+"""From patterns to the action graph, in a child process: load, configure, analyse."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from distroless_rules.actions.analysis import Analysis, Session
+from distroless_rules.actions.context import Context
+from distroless_rules.actions.debs import Cut
+from distroless_rules.errors import AnalysisError, StaleLockError
+from distroless_rules.loading import guard
+from distroless_rules.loading.files import Seen, WorkspaceFiles
+from distroless_rules.loading.loader import Loader
+from distroless_rules.loading.workspace import Workspace
+from distroless_rules.targets.configuration import Configuration
+from distroless_rules.targets.debs import DebTargets
+from distroless_rules.targets.graph import TargetGraph, configure
+from distroless_rules.targets.patterns import expand
+from distroless_rules.targets.resolve import Resolver
+from distroless_rules.targets.wanted import WantedDebs, wanted_debs
+from distroless_rules.values.archive import Lock
+from distroless_rules.values.label import Pattern
+from distroless_rules.values.platform import Platform
+
+__all__ = ["Engine", "Evaluated", "Request", "analyse", "debs_wanted", "evaluate", "load"]
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is asked for.
+
+    Attributes:
+        patterns: the targets.
+        platform: what they are built for, as typed: a platform's name or the label of a ``platform`` target.
+        define: values for ``config_setting``.
+    """
+
+    patterns: tuple[Pattern, ...]
+    platform: str = ""
+    define: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Engine:
+    """What rules can use that is not theirs: the tools' names, the table of cuts, the compressors' recipes."""
+
+    mnemonics: frozenset[str]
+    cut: Cut
+    compressors: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """The action graph, and every file and folder that was looked at to make it."""
+
+    analysis: Analysis
+    seen: Seen
+
+
+def evaluate(workspace: Workspace, lock: Lock, request: Request, engine: Engine) -> Evaluated:
+    """Load, configure and analyse what is asked for.
+
+    Raises:
+        LoadError, AnalysisError, LabelError: naming the place in the workspace's files.
+        StaleLockError: if the lock lacks a deb that is needed.
+    """
+    return guard.run(lambda enter: _evaluate(workspace, lock, request, engine, enter))
+
+
+def debs_wanted(workspace: Workspace) -> WantedDebs:
+    """Load the whole workspace and give the debs that it names.
+
+    Raises:
+        LoadError, AnalysisError, LabelError: naming the place in the workspace's files.
+    """
+
+    def work(enter: Callable[[str], None]) -> WantedDebs:
+        loader, _ = load(workspace, enter)
+        return wanted_debs(loader, frozenset(workspace.archives or {}))
+
+    return guard.run(work)
+
+
+def load(workspace: Workspace, enter: Callable[[str], None], engine: Engine | None = None) -> tuple[Loader, Session]:
+    """Make a loader whose rules can be analysed by the session."""
+    files = WorkspaceFiles(workspace.root, workspace.build_file, workspace.ignore)
+    nothing: Cut = lambda roots, edges, exclude, keep: (_ for _ in ()).throw(StaleLockError("analyse", "loading only"))  # noqa: E731
+    context = Context(
+        engine.mnemonics if engine else frozenset(), engine.cut if engine else nothing, engine.compressors if engine else {}
+    )
+    session = Session(context)
+    return Loader(workspace, files, session.calls(), enter), session
+
+
+def _evaluate(
+    workspace: Workspace, lock: Lock, request: Request, engine: Engine, enter: Callable[[str], None]
+) -> Evaluated:
+    loader, session = load(workspace, enter, engine)
+    graph = analyse(loader, workspace, lock, request)
+    archives = list(workspace.archives or {})
+    session.context.lock(lock, archives[0] if archives else "")
+    return Evaluated(session.analyse(loader, graph), loader.files.seen)
+
+
+def analyse(loader: Loader, workspace: Workspace, lock: Lock, request: Request) -> TargetGraph:
+    """Give the configured target graph of what is asked for."""
+    archives = workspace.archives or {}
+    resolver = Resolver(loader, archives)
+    labels = expand(loader, request.patterns)
+    configuration = Configuration(_platform(resolver, request.platform), request.define)
+    return configure(loader, resolver, DebTargets(loader, archives, lock), labels, configuration)
+
+
+def _platform(resolver: Resolver, text: str) -> Platform:
+    from distroless_rules.values.label import Label
+    from distroless_rules.values.platform import HOST
+
+    if not text:
+        return HOST
+    if not text.startswith(("//", "@", ":")):
+        return Platform.parse(text)
+    declared = resolver.declared(Label.parse(text))
+    if declared.rule.name != "platform":
+        raise AnalysisError(f'use platform "{text}"', f"it is a {declared.rule.name}, not a platform")
+    return Platform.parse(declared.values["platform"])

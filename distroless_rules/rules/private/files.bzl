@@ -1,0 +1,90 @@
+"""`files`: files, folders and symbolic links at places in an image."""
+
+load("//rules:providers.bzl", "FilesInfo")
+
+def entry(label, path, kind, mode, owner, file = None, target = ""):
+    """One path of an image.
+
+    Args:
+        label: the canonical label of the target that says so.
+        path: absolute path in the image.
+        kind: "file", "dir" or "symlink".
+        mode: octal text, or "" for the usual one.
+        owner: "user:group", names or numbers.
+        file: the File with its bytes.
+        target: the text of a symbolic link.
+    """
+    if not path.startswith("/"):
+        fail("\"%s\" is not an absolute path; did you mean \"/%s\"?" % (path, path))
+    if mode and not all([digit in "01234567" for digit in mode.elems()]):
+        fail("\"%s\" is not an octal mode such as \"0644\"" % mode)
+    return struct(path = path, kind = kind, mode = mode, owner = owner, file = file, target = target, label = label)
+
+def _relative(file, package, strip_prefix):
+    """The path of a file below its package, or below `strip_prefix`."""
+    path = file.short_path
+    prefix = strip_prefix.removeprefix("/") if strip_prefix.startswith("/") else "/".join([part for part in (package, strip_prefix) if part])
+    if prefix and path.startswith(prefix + "/"):
+        return path[len(prefix) + 1:]
+    if strip_prefix:
+        fail("%s is not below strip_prefix \"%s\"" % (path, strip_prefix))
+    return file.basename
+
+def _places(ctx):
+    """Gives (path in the image, File) pairs."""
+    places = []
+    for path, dep in ctx.attr.srcs.items():
+        found = dep[DefaultInfo].files.to_list()
+        if not path:
+            for file in found:
+                places.append((ctx.attr.prefix.rstrip("/") + "/" + _relative(file, ctx.label.package, ctx.attr.strip_prefix), file))
+        elif path.endswith("/"):
+            for file in found:
+                places.append((path + _relative(file, ctx.label.package, ctx.attr.strip_prefix), file))
+        elif len(found) == 1:
+            places.append((path, found[0]))
+        else:
+            fail("%s has %d files, so \"%s\" must be a folder: write \"%s/\"" % (dep[DefaultInfo].label.canonical, len(found), path, path))
+    return places
+
+def _files(ctx):
+    label = ctx.label.canonical
+    entries = []
+    for path in ctx.attr.directories:
+        entries.append(entry(label, path, "dir", ctx.attr.modes.get(path, ctx.attr.directory_mode), ctx.attr.owners.get(path, ctx.attr.owner)))
+    sources = _places(ctx)
+    for path, file in sources:
+        entries.append(entry(label, path, "file", ctx.attr.modes.get(path, ctx.attr.mode), ctx.attr.owners.get(path, ctx.attr.owner), file = file))
+    for path, target in ctx.attr.symlinks.items():
+        entries.append(entry(label, path, "symlink", "", ctx.attr.owners.get(path, ctx.attr.owner), target = target))
+    known = {each.path: True for each in entries}
+    for path in list(ctx.attr.modes) + list(ctx.attr.owners):
+        if path not in known:
+            fail("modes and owners name \"%s\", which is not among the files" % path)
+    return [
+        DefaultInfo(files = depset([file for _, file in sources])),
+        FilesInfo(entries = depset(entries)),
+    ]
+
+files = rule(
+    implementation = _files,
+    doc = "Files, folders and symbolic links at places in an image.",
+    attrs = {
+        "srcs": attr.string_keyed_label_dict(
+            allow_files = True,
+            allow_list = True,
+            doc = "From the path in the image to the file; a path that ends with `/` takes any number of files. A list " +
+                  "of labels puts each under `prefix`.",
+        ),
+        "prefix": attr.string(default = "/", doc = "The folder in the image for a list of `srcs`."),
+        "strip_prefix": attr.string(doc = "Keep the folders below this one, relative to the package; without it only file names are kept."),
+        "directories": attr.string_list(doc = "Folders to make."),
+        "symlinks": attr.string_dict(doc = "From the path in the image to what the link says."),
+        "mode": attr.string(default = "0644", doc = "Permissions of the files, octal."),
+        "directory_mode": attr.string(default = "0755", doc = "Permissions of the folders, octal."),
+        "owner": attr.string(default = "0:0", doc = "`user:group`, names of the image's accounts or numbers."),
+        "modes": attr.string_dict(doc = "Permissions of single paths."),
+        "owners": attr.string_dict(doc = "Owners of single paths."),
+    },
+    provides = [FilesInfo],
+)

@@ -1,0 +1,211 @@
+"""`distroless_image`: debs and files become an OCI image."""
+
+load("//rules:providers.bzl", "CertificatesInfo", "DebInfo", "FilesInfo", "GroupInfo", "ImageInfo", "OsReleaseInfo", "UserInfo")
+load("//rules/private:layers.bzl", "deb_layers", "sum_of", "weight")
+
+_WELL_KNOWN = {"root": "0", "nonroot": "65532"}
+
+def _two_digits(number):
+    return ("0" if number < 10 else "") + str(number)
+
+def _gather(deps):
+    """Sorts what an image is made of by what it is."""
+    found = struct(debs = [], local = [], entries = [], users = [], groups = [], certificates = [], os_release = {})
+    for dep in deps:
+        known = False
+        if DebInfo in dep:
+            found.debs.append(dep[DebInfo])
+            known = True
+        if FilesInfo in dep:
+            found.entries.extend(dep[FilesInfo].entries.to_list())
+            known = True
+        if UserInfo in dep:
+            found.users.append(dep[UserInfo])
+            known = True
+        if GroupInfo in dep:
+            found.groups.append(dep[GroupInfo])
+            known = True
+        if CertificatesInfo in dep:
+            found.certificates.extend(dep[CertificatesInfo].files)
+            known = True
+        if OsReleaseInfo in dep:
+            found.os_release.update(dep[OsReleaseInfo].fields)
+            known = True
+        if not known:
+            _gather_files(dep, found)
+    return found
+
+def _gather_files(dep, found):
+    for file in dep[DefaultInfo].files.to_list():
+        if file.extension != "deb":
+            fail("%s has no place in the image; put it there with files(srcs = {\"/path\": \"%s\"})" % (file.short_path, file.basename))
+        found.local.append(file)
+
+def _compose(ctx, found, closure, layers):
+    """Decides every path of the image; gives the recipes of its layers."""
+    inputs = {}
+    for deb in closure.debs:
+        inputs["deb/%s/index" % deb.name] = deb.index
+        inputs["deb/%s/tree" % deb.name] = deb.tree
+    for deb in closure.base:
+        inputs["base/%s/index" % deb.name] = deb.index
+        inputs["base/%s/tree" % deb.name] = deb.tree
+    rows = []
+    for each in found.entries:
+        row = {"path": each.path, "kind": each.kind, "mode": each.mode or None, "owner": each.owner, "target": each.target, "label": each.label}
+        if each.file != None:
+            row["input"] = "file/%d" % len(rows)
+            inputs[row["input"]] = each.file
+        rows.append(row)
+    certificates = []
+    for file in found.certificates:
+        certificates.append("file/%d" % (len(rows) + len(certificates)))
+        inputs[certificates[-1]] = file
+    recipes = ["recipe/" + _two_digits(number) for number in range(len(layers))] + ["recipe/system", "recipe/app"]
+    outputs = {name: ctx.actions.declare_file("%s.%s" % (ctx.label.name, name)) for name in recipes}
+    outputs["generated"] = ctx.actions.declare_file(ctx.label.name + ".generated")
+    outputs["report"] = ctx.actions.declare_file(ctx.label.name + ".report")
+    ctx.actions.tool(
+        mnemonic = "Compose",
+        inputs = inputs,
+        outputs = outputs,
+        parameters = {
+            "layers": layers,
+            "files": rows,
+            "users": [{"name": u.name, "uid": u.uid, "gid": u.gid, "home": u.home, "shell": u.shell, "gecos": u.gecos, "groups": u.groups, "label": u.label} for u in found.users],
+            "groups": [{"name": g.name, "gid": g.gid, "members": g.members, "label": g.label} for g in found.groups],
+            "defaults": ctx.attr.default_accounts,
+            "os_release": found.os_release or None,
+            "exclude": [item for item in ctx.attr.exclude if item.startswith("/")],
+            "keep": [item for item in ctx.attr.keep if item.startswith("/")],
+            "accept": ctx.attr.accept,
+            "platform": ctx.platform.name,
+            "user": ctx.attr.user,
+            "timezone": ctx.attr.timezone or None,
+            "ca_bundle": certificates,
+            "locales": ctx.attr.locales,
+            "cut": closure.cuts,
+        },
+        progress_message = "Composing %s (%d debs)" % (ctx.label.canonical, len(closure.debs)),
+    )
+    return outputs
+
+def _layer(ctx, name, recipe, blobs, load):
+    """Writes one layer; gives its blob and descriptor."""
+    blob = ctx.actions.declare_file("%s.layer/%s" % (ctx.label.name, name))
+    descriptor = ctx.actions.declare_file("%s.layer/%s.json" % (ctx.label.name, name))
+    inputs = {"recipe": recipe}
+    for at, file in enumerate(blobs):
+        inputs["blob/%d" % at] = file
+    ctx.actions.tool(
+        mnemonic = "Layer",
+        inputs = inputs,
+        outputs = {"blob": blob, "descriptor": descriptor},
+        parameters = {"compression": ctx.attr.compression, "compressor": ctx.compressors[ctx.attr.compression], "epoch": 0},
+        progress_message = "Writing layer %s of %s" % (name, ctx.label.canonical),
+        weight = load * 1024,
+    )
+    return struct(blob = blob, descriptor = descriptor, name = name)
+
+def _layers(ctx, found, closure):
+    """Writes every layer; gives them in order, with the report of what is in them."""
+    debs = {deb.name: deb for deb in closure.debs}
+    groups = deb_layers(closure.debs, max(1, ctx.attr.layer_budget - 2))
+    composed = _compose(ctx, found, closure, groups)
+    layers = []
+    for at, names in enumerate(groups):
+        load = sum_of([weight(debs[name]) for name in names])
+        title = debs[names[0]].source if at < len(groups) - 1 or len(names) == 1 else "%d debs" % len(names)
+        layers.append((title, _layer(ctx, _two_digits(at), composed["recipe/" + _two_digits(at)], [debs[name].tree for name in names], load)))
+    system = [composed["generated"]] + [deb.tree for deb in closure.base if deb.name not in debs] + [deb.tree for deb in closure.debs if deb.name in [base.name for base in closure.base]]
+    layers.append(("system", _layer(ctx, "system", composed["recipe/system"], system, 1)))
+    if found.entries:
+        files = {each.file: True for each in found.entries if each.file != None}
+        layers.append(("application", _layer(ctx, "app", composed["recipe/app"], list(files), 1)))
+    return layers, composed["report"]
+
+def _user_number(name, users):
+    """The number of an account that the BUILD files declare; other names are the debs' and stay names."""
+    for user in users:
+        if user.name == name:
+            return str(user.uid)
+    return _WELL_KNOWN.get(name, name)
+
+def _user_config(text, users):
+    user, colon, group = text.partition(":")
+    return _user_number(user, users) + colon + group
+
+def _distroless_image(ctx):
+    found = _gather(ctx.attr.contents)
+    closure = ctx.debs.closure(
+        found.debs,
+        local = found.local,
+        exclude = [item for item in ctx.attr.exclude if not item.startswith("/")],
+        keep = [item for item in ctx.attr.keep if not item.startswith("/")],
+    )
+    layers, report = _layers(ctx, found, closure)
+    outputs = {part: ctx.actions.declare_file("%s.%s" % (ctx.label.name, part)) for part in ("config", "manifest", "descriptor")}
+    ctx.actions.tool(
+        mnemonic = "Image",
+        inputs = {"layer/" + _two_digits(at): layer.descriptor for at, (_, layer) in enumerate(layers)} | {"report": report},
+        outputs = outputs,
+        parameters = {
+            "platform": ctx.platform.name,
+            "entrypoint": ctx.attr.entrypoint,
+            "cmd": ctx.attr.cmd,
+            "env": {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"} | ctx.attr.env,
+            "user": _user_config(ctx.attr.user, found.users),
+            "workdir": ctx.attr.workdir,
+            "labels": ctx.attr.labels,
+            "annotations": ctx.attr.annotations,
+            "exposed_ports": ctx.attr.exposed_ports,
+            "volumes": ctx.attr.volumes,
+            "stop_signal": ctx.attr.stop_signal,
+            "created": ctx.attr.created,
+            "author": ctx.attr.author,
+            "history": [title for title, _ in layers],
+        },
+        progress_message = "Writing the manifest of " + ctx.label.canonical,
+    )
+    blobs = [layer.blob for _, layer in layers]
+    return [
+        DefaultInfo(files = depset([outputs["manifest"]])),
+        OciLayoutInfo(descriptor = outputs["descriptor"], blobs = [outputs["manifest"], outputs["config"]] + blobs, report = report),
+        ImageInfo(
+            manifest = outputs["manifest"],
+            config = outputs["config"],
+            descriptor = outputs["descriptor"],
+            layers = blobs,
+            report = report,
+            platform = ctx.platform.name,
+        ),
+    ]
+
+distroless_image = rule(
+    implementation = _distroless_image,
+    doc = "An OCI image that holds what `contents` names and exactly what that needs at run time.",
+    attrs = {
+        "contents": attr.label_list(allow_files = [".deb"], doc = "Debs (`@archive//name` or a .deb file), files, users, groups, os_release, ca_certificates."),
+        "entrypoint": attr.string_list(doc = "The program that is started, with its first arguments."),
+        "cmd": attr.string_list(doc = "Arguments that `run` replaces."),
+        "env": attr.string_dict(doc = "Environment variables."),
+        "user": attr.string(default = "nonroot", doc = "Who the program runs as: `user` or `user:group`, names of the image's accounts or numbers."),
+        "workdir": attr.string(default = "/", doc = "The folder that the program starts in."),
+        "labels": attr.string_dict(doc = "Labels of the image's config."),
+        "annotations": attr.string_dict(doc = "Annotations of the image's manifest."),
+        "exposed_ports": attr.string_list(doc = "`8080/tcp`, `53/udp`."),
+        "volumes": attr.string_list(doc = "Folders that hold data from outside."),
+        "stop_signal": attr.string(doc = "The signal that ends the program: `SIGQUIT`."),
+        "created": attr.int(default = 0, doc = "The image's date, seconds since 1970."),
+        "author": attr.string(doc = "Who made the image."),
+        "exclude": attr.string_list(doc = "Debs that must not be in the image, and globs of absolute paths."),
+        "keep": attr.string_list(doc = "Debs whose dependencies are not cut, and globs of absolute paths that would be dropped."),
+        "accept": attr.string_list(doc = "Debs whose maintainer scripts do something that is not modelled, and that are right without."),
+        "timezone": attr.string(doc = "What /etc/localtime is: `Europe/Berlin`; tzdata must be in `contents`."),
+        "locales": attr.string_list(doc = "Languages whose translations are kept."),
+        "default_accounts": attr.bool(default = True, doc = "Whether root and nonroot are there."),
+        "layer_budget": attr.int(default = 10, doc = "How many layers the image may have."),
+        "compression": attr.string(default = "gzip", values = ["gzip", "zstd", "none"], doc = "How layers are compressed."),
+    },
+    provides = [ImageInfo],
+)

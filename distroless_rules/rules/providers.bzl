@@ -1,0 +1,42 @@
+"""What the built-in rules hand to each other; a rule of your own can give and take the same."""
+
+DebInfo = provider(
+    doc = "A Debian package that the lock fixes.",
+    fields = {
+        "archive": "The archive's name in labels.",
+        "name": "The binary package's name.",
+        "version": "Its version.",
+    },
+)
+
+FilesInfo = provider(
+    doc = "Files, folders and symbolic links with their places in an image.",
+    fields = {
+        "entries": "A depset of structs: path, kind (file, dir or symlink), mode, owner, file, target, label.",
+    },
+)
+
+UserInfo = provider(
+    doc = "An account of an image.",
+    fields = ["name", "uid", "gid", "home", "shell", "gecos", "groups", "label"],
+)
+
+GroupInfo = provider(
+    doc = "A group of an image.",
+    fields = ["name", "gid", "members", "label"],
+)
+
+OsReleaseInfo = provider(
+    doc = "What an image's os-release says in place of what the distribution says.",
+    fields = ["fields"],
+)
+
+CertificatesInfo = provider(
+    doc = "Certificates that an image trusts besides those of ca-certificates.",
+    fields = {"files": "PEM files."},
+)
+
+ImageInfo = provider(
+    doc = "An image: its manifest and config, and the descriptor by which an index names it.",
+    fields = ["manifest", "config", "descriptor", "layers", "report", "platform"],
+)

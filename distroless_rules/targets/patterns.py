@@ -1,0 +1,50 @@
+"""Target patterns become labels: ``//...``, ``//a:all``, ``-//a:b``; suites stand for their tests.
+
+Source: Bazel's "Target patterns".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from distroless_rules.errors import LoadError
+from distroless_rules.loading.loader import Loader
+from distroless_rules.values.label import Label, Pattern
+
+__all__ = ["expand"]
+
+
+def expand(loader: Loader, patterns: Iterable[Pattern]) -> list[Label]:
+    """Give the labels that patterns mean, in their order, each once; a negative one takes away what came before.
+
+    A pattern for many leaves out targets tagged ``manual``.
+
+    Raises:
+        LoadError: if a package cannot be loaded, or a pattern means nothing.
+    """
+    found: dict[Label, None] = {}
+    for pattern in patterns:
+        labels = list(_labels(loader, pattern))
+        if not labels and not pattern.negative and pattern.name:
+            raise LoadError(f'find targets of "{pattern}"', "there are none")
+        for label in labels:
+            if pattern.negative:
+                found.pop(label, None)
+            else:
+                found[label] = None
+    return list(found)
+
+
+def _labels(loader: Loader, pattern: Pattern) -> Iterator[Label]:
+    if pattern.name:
+        yield Label(pattern.repo, pattern.package, pattern.name)
+        return
+    packages: Iterable[str] = [pattern.package]
+    if pattern.recursive:
+        packages = list(loader.packages(pattern.package, pattern.repo))
+        if not packages and not pattern.negative:
+            raise LoadError(f'find targets of "{pattern}"', "no folder there has a BUILD file")
+    for package in packages:
+        for declared in loader.package(pattern.repo, package).targets.values():
+            if pattern.negative or "manual" not in (declared.values.get("tags") or ()):
+                yield declared.label

@@ -1,0 +1,86 @@
+"""Every deb that the workspace's BUILD files name, in any branch of any select: what a lock must hold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from distroless_rules.errors import AnalysisError
+from distroless_rules.loading.attributes import LABEL_TYPES, branches
+from distroless_rules.loading.loader import Loader
+from distroless_rules.loading.package import Declared
+from distroless_rules.values.label import Label
+
+__all__ = ["WantedDebs", "wanted_debs"]
+
+
+@dataclass
+class WantedDebs:
+    """What BUILD files name.
+
+    Attributes:
+        debs: archive -> deb -> the places that name it, ``app/BUILD:3 //app:image``.
+        local: path of a ``.deb`` file below the workspace -> the places that name it.
+    """
+
+    debs: dict[str, dict[str, list[str]]] = field(default_factory=dict)
+    local: dict[str, list[str]] = field(default_factory=dict)
+
+
+def wanted_debs(loader: Loader, archives: frozenset[str]) -> WantedDebs:
+    """Load every package of the workspace and give the debs that its targets name.
+
+    Raises:
+        LoadError: if a package cannot be loaded.
+        AnalysisError: if a label names an archive that ``distroless.toml`` does not declare.
+    """
+    wanted = WantedDebs()
+    for name in loader.packages(""):
+        for declared in loader.package("", name).targets.values():
+            place = f"{declared.at} {declared.label}"
+            for attribute, text in _labels(declared):
+                _collect(loader, wanted, archives, declared, attribute, text, place)
+    return wanted
+
+
+def _collect(
+    loader: Loader,
+    wanted: WantedDebs,
+    archives: frozenset[str],
+    declared: Declared,
+    attribute: str,
+    text: str,
+    place: str,
+) -> None:
+    label = Label.parse(text, repo=declared.label.repo, package=declared.label.package, at=declared.at)
+    if label.repo in archives:
+        wanted.debs.setdefault(label.repo, {}).setdefault(label.name, []).append(place)
+    elif label.repo and label.repo != "distroless_rules":
+        raise AnalysisError(
+            f'resolve "{label}"',
+            f'there is no archive "{label.repo}"',
+            at=loader.refined(declared, attribute=attribute, text=text),
+            hint=f"declare [archive.{label.repo}] in distroless.toml",
+        )
+    elif label.name.endswith(".deb") and loader.files.is_file(label.path):
+        wanted.local.setdefault(label.path, []).append(place)
+
+
+def _labels(declared: Declared) -> Iterator[tuple[str, str]]:
+    """Give (attribute, label as written) for labels that may name a deb."""
+    for name, attribute in declared.rule.attributes.items():
+        if attribute.type not in LABEL_TYPES:
+            continue
+        value = declared.values.get(name)
+        for possible in branches(value if value is not None else attribute.default):
+            for text in _texts(attribute.type, possible):
+                if text.startswith("@") or text.endswith(".deb"):
+                    yield name, text
+
+
+def _texts(kind: str, value: object) -> list[str]:
+    if isinstance(value, str):
+        return [value]
+    if isinstance(value, dict):
+        return list(value) if kind == "label_keyed_string_dict" else list(value.values())
+    return list(value) if isinstance(value, list) else []
