@@ -27,6 +27,7 @@ READ_SECONDS = 30
 CHUNK = 1 << 18
 _MAX_REDIRECTS = 5
 _REDIRECTS = (301, 302, 303, 307, 308)
+_HEADERS = {"User-Agent": "distroless-rules", "Accept-Encoding": "identity"}
 _CONTENT_RANGE = re.compile(r"bytes ([0-9]+)-[0-9]+/([0-9]+|\*)")
 
 
@@ -97,6 +98,7 @@ def _open_file(uri: str, offset: int) -> Answer:
 
 def _open_http(uri: str, headers: dict[str, str]) -> Answer:
     login = authorization(uri)
+    headers = _HEADERS | headers
     for _ in range(_MAX_REDIRECTS + 1):
         response = _request(uri, {**headers, "Authorization": login} if login else headers)
         location = response.headers.get("Location", "")
@@ -170,16 +172,14 @@ def _pool(proxy: str, _process: int) -> PoolManager:
     import urllib3
 
     timeout = urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS)
-    headers = {"User-Agent": "distroless-rules", "Accept-Encoding": "identity"}
     if not proxy:
-        return urllib3.PoolManager(maxsize=16, timeout=timeout, headers=headers)
+        return urllib3.PoolManager(maxsize=16, timeout=timeout)
     parts = urlsplit(proxy)
     login = unquote(parts.netloc.rpartition("@")[0])
     return urllib3.ProxyManager(
         shown(proxy),
         maxsize=16,
         timeout=timeout,
-        headers=headers,
         proxy_headers=urllib3.make_headers(proxy_basic_auth=login) if login else None,
     )
 

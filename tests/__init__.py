@@ -1,0 +1,1 @@
+"""Tests, in the layout of the package; marks are explained in pyproject.toml."""
