@@ -5,6 +5,7 @@ All of it happens in one Starlark evaluation, so that the providers that targets
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -144,13 +145,17 @@ class Session:
                 rows[name] = [self.context.output(file.removeprefix(":")) for file in value]
         return rows
 
-    def _next(self, summary: dict[str, Any] | None) -> dict[str, Any] | None:
+    def _next(self, summary: str) -> str:
+        """Take what the last target gave, and give the next request, ``""`` after the last; both are JSON.
+
+        Crossing into Starlark costs a conversion for every single value, so they cross as one string.
+        """
         if self._now is not None:
             self.context.finish()
-            if summary is not None:
-                self._summaries[self._now.key] = summary
+            if summary:
+                self._summaries[self._now.key] = json.loads(summary)
         self._now, request = next(self._requests, (None, None))
-        return request
+        return json.dumps(request) if request else ""
 
     def _blamed(self, loader: Loader, error: DistrolessError) -> DistrolessError:
         """Name the target whose implementation failed."""

@@ -47,8 +47,8 @@ class Context:
         return {
             "_add_action_": self._add_action,
             "_deb_closure_": self._deb_closure,
-            "_declare_file_": self._declare_file,
-            "_declared_outputs_": lambda: [self.row(output) for output in self._outputs],
+            "_declare_file_": lambda name, sibling: json.dumps(self._declare_file(name, sibling)),
+            "_declared_outputs_": lambda: json.dumps([self.row(output) for output in self._outputs]),
             "_serial_": self._serial,
         }
 
@@ -121,16 +121,9 @@ class Context:
         self._declared[artifact] = str(self._key.label)
         return self.row(artifact)
 
-    def _add_action(
-        self,
-        mnemonic: str,
-        inputs: Mapping[str, int],
-        outputs: Mapping[str, int],
-        parameters: Mapping[str, Any],
-        progress: str,
-        stage: str,
-        weight: int,
-    ) -> None:
+    def _add_action(self, text: str) -> None:
+        given = json.loads(text)
+        mnemonic, inputs, outputs = given["mnemonic"], given["inputs"], given["outputs"]
         if mnemonic not in self._mnemonics:
             from distroless_rules.errors import did_you_mean
 
@@ -143,13 +136,13 @@ class Context:
             Action(
                 mnemonic=mnemonic,
                 owner=str(self._key.label),
-                parameters=json.dumps(parameters, sort_keys=True, separators=(",", ":")),
+                parameters=json.dumps(given["parameters"], sort_keys=True, separators=(",", ":")),
                 inputs=tuple(Named(name, self.artifacts[inputs[name]]) for name in sorted(inputs)),
                 outputs=tuple(Named(name, self.artifacts[outputs[name]]) for name in sorted(outputs)),
-                stage=stage,
+                stage=given["stage"],
                 platform=self._platform,
-                progress=progress or f"{mnemonic} {self._key.label}",
-                weight=weight,
+                progress=given["progress"] or f"{mnemonic} {self._key.label}",
+                weight=given["weight"],
             )
         )
 

@@ -6,6 +6,7 @@ being evaluated now.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -247,8 +248,9 @@ class Loader:
         rule.name = rule.name or name
         return identity
 
-    def _declare(self, identity: int, values: dict[str, Any], stack: str) -> None:
+    def _declare(self, identity: int, text: str, stack: str) -> None:
         rule = self.rules[identity]
+        values: dict[str, Any] = json.loads(text)
         package = self._package_now(f"declare a {rule.name or 'target'}")
         at = self.interpreter.place(stack)
         try:

@@ -143,7 +143,7 @@ def rule(implementation, *, attrs = {}, doc = "", provides = [], executable = Fa
             return _run_implementation_(implementation, attrs, provides, _analyse)
         if positional:
             fail("a rule takes keyword arguments only, as in name = \"...\"")
-        return _declare_(identity, values, call_stack(strip_frames = 1))
+        return _declare_(identity, json.encode(values), call_stack(strip_frames = 1))
 
     return rule_
 
@@ -278,7 +278,7 @@ def _with_defaults_(given, request):
     declared = given.get(DefaultInfo)
     files = getattr(declared, "files", None) if declared != None else None
     if files == None:
-        files = depset([_file_(row) for row in _declared_outputs_()])
+        files = depset([_file_(row) for row in json.decode(_declared_outputs_())])
     given = dict(given)
     given[DefaultInfo] = DefaultInfo(
         files = files,
@@ -302,12 +302,13 @@ def _summary_(given):
 def run_(dispatchers):
     """Analyses what `_next_` asks for, dependencies first, until it asks for nothing."""
     results = {}
-    summary = None
+    summary = ""
     for _ in range(1 << 30):
-        request = _next_(summary)
-        if request == None:
+        text = _next_(summary)
+        if text == "":
             return
-        summary = None
+        request = json.decode(text)
+        summary = ""
         if "file" in request:
             results[request["id"]] = _source_(request)
             continue
@@ -315,21 +316,21 @@ def run_(dispatchers):
         given = _with_defaults_(given, request)
         results[request["id"]] = given
         if request["wanted"]:
-            summary = _summary_(given)
+            summary = json.encode(_summary_(given))
 
 # --- what a rule can do ---------------------------------------------------------------------------------------------
 
 def _tool_(*, mnemonic, inputs = {}, outputs = {}, parameters = {}, progress_message = "", stage = "runtime", weight = 0):
     """An action that this program's own code performs; `mnemonic` names the tool."""
-    _add_action_(
-        mnemonic,
-        {name: _id_("input \"%s\"" % name, file) for name, file in inputs.items()},
-        {name: _id_("output \"%s\"" % name, file) for name, file in outputs.items()},
-        parameters,
-        progress_message,
-        stage,
-        weight,
-    )
+    _add_action_(json.encode({
+        "mnemonic": mnemonic,
+        "inputs": {name: _id_("input \"%s\"" % name, file) for name, file in inputs.items()},
+        "outputs": {name: _id_("output \"%s\"" % name, file) for name, file in outputs.items()},
+        "parameters": parameters,
+        "progress": progress_message,
+        "stage": stage,
+        "weight": weight,
+    }))
 
 def _write_(output, content, *, is_executable = False):
     if type(content) != "string":
@@ -352,7 +353,7 @@ def _expand_template_(*, template, output, substitutions):
 
 actions_ = struct(
     declare_file = lambda filename, *, sibling = None:
-        _file_(_declare_file_(filename, _id_("sibling", sibling) if sibling != None else None)),
+        _file_(json.decode(_declare_file_(filename, _id_("sibling", sibling) if sibling != None else None))),
     write = _write_,
     expand_template = _expand_template_,
     tool = _tool_,
