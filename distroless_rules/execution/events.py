@@ -94,7 +94,7 @@ Event = BuildStarted | ActionStarted | ActionFinished | FetchStarted | FetchProg
 
 
 class Listener(Protocol):
-    """Is told of every event; ``FetchProgress`` comes from the downloading threads, the rest from one thread."""
+    """Is told of every event, from any thread; "started" and ``FetchProgress`` come from where the work is done."""
 
     def __call__(self, event: Event, /) -> None:
         """Take note of ``event``, quickly."""

@@ -95,14 +95,6 @@ def execute(
             raise
 
 
-@dataclass(slots=True)
-class _Message:
-    """What a thread tells the scheduler: ``act`` is called on the scheduler's thread; ``ends`` says a job is over."""
-
-    act: Callable[[], None]
-    ends: bool
-
-
 class _Run:
     """The state of one ``execute``; every method but ``_perform`` and ``_download`` belongs to the caller's thread."""
 
@@ -125,8 +117,8 @@ class _Run:
         self._downloads = downloads
         self._keep_going = keep_going
         self._listener = listener
-        self._messages: queue.SimpleQueue[_Message] = queue.SimpleQueue()
-        self._jobs = 0  # submitted and not over
+        self._messages: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._jobs = 0  # submitted, each of which sends one message when it is over
         self._stopping = False
         self._ready: deque[int] = deque()
         self._waits = dict(plan.waits)
@@ -153,9 +145,9 @@ class _Run:
             if self._ready and self._messages.empty():
                 self._look_up(self._ready.popleft())
                 continue
-            message = self._messages.get()
-            self._jobs -= message.ends
-            message.act()
+            end_of_job = self._messages.get()
+            self._jobs -= 1
+            end_of_job()
         for artifact in self._wanted:
             if artifact.path in self._known and artifact.root is Root.DERIVED:
                 digests[artifact] = self._known[artifact.path]
@@ -253,19 +245,17 @@ class _Run:
 
     def _perform(self, position: int, inputs: Mapping[str, Digest]) -> None:
         """Perform an action; runs on a thread of the pool."""
-        action, put = self._plan.actions[position], self._messages.put
-        if self._stopping:
-            put(_Message(lambda: None, True))
-            return
-        put(_Message(partial(self._listener, events.ActionStarted(action)), False))
+        action = self._plan.actions[position]
         begun = time.monotonic_ns()
         try:
+            self._check()
+            self._listener(events.ActionStarted(action))
             result = self._executor.execute(action, inputs)
         except BaseException as error:  # noqa: BLE001 - carried to the scheduler's thread
-            put(_Message(partial(self._stumble, position, error), True))
+            self._messages.put(partial(self._stumble, position, error))
             return
         spent = (time.monotonic_ns() - begun) // 1_000_000
-        put(_Message(partial(self._finish, position, result, events.Ending.RAN, spent), True))
+        self._messages.put(partial(self._finish, position, result, events.Ending.RAN, spent))
 
     def _finish(self, position: int, result: ActionResult, ending: events.Ending, spent: int = 0) -> None:
         """Pass an action's result on."""
@@ -332,22 +322,21 @@ class _Run:
             self._downloads.submit(partial(self._download, artifact, digest), priority)
 
     def _check(self) -> None:
-        """Tell a download whether it is still wanted."""
+        """Tell a job whether it is still wanted."""
         self._downloads.check()
         if self._stopping:
             raise Interrupted("go on", "another part of the build failed")
 
     def _download(self, artifact: Artifact, digest: Digest) -> None:
         """Fetch a locked artifact; runs on a thread of the downloads."""
-        put = self._messages.put
         error: BaseException | None = None
-        put(_Message(partial(self._listener, events.FetchStarted(artifact)), False))
         try:
             self._check()
+            self._listener(events.FetchStarted(artifact))
             self._supply.fetch(artifact, self._check)
         except BaseException as caught:  # noqa: BLE001 - carried to the scheduler's thread
             error = caught
-        put(_Message(partial(self._arrive, artifact, digest, error), True))
+        self._messages.put(partial(self._arrive, artifact, digest, error))
 
     def _arrive(self, artifact: Artifact, digest: Digest, error: BaseException | None) -> None:
         """Take the end of a download."""

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import itertools
 import os
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, BinaryIO
+from typing import BinaryIO
 
 from distroless_rules.errors import FormatError
 from distroless_rules.storage import folder
@@ -42,22 +43,38 @@ _NO_LINK = frozenset({errno.EXDEV, errno.EMLINK, errno.EPERM, errno.EOPNOTSUPP, 
 class _Sink:
     """A temporary file and the hash of what went into it."""
 
-    def __init__(self, stream: IO[bytes]) -> None:
-        self._stream = stream
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._gathered = bytearray()
         self._hash = hashlib.sha256()
         self._size = 0
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
-        try:
-            self._stream.write(data)
-        except OSError as error:
-            raise folder.refused("write a blob to the cache", error) from error
+        size = data.nbytes if isinstance(data, memoryview) else len(data)
         self._hash.update(data)
-        self._size += len(data) if not isinstance(data, memoryview) else data.nbytes
+        self._size += size
+        if size < _BUFFER:
+            self._gathered += data
+            if len(self._gathered) >= _BUFFER:
+                self.flush()
+        else:
+            self.flush()
+            self._put(data)
+
+    def flush(self) -> None:
+        if self._gathered:
+            self._put(self._gathered)
+            self._gathered = bytearray()
 
     @property
     def digest(self) -> Digest:
         return Digest(self._hash.hexdigest(), self._size)
+
+    def _put(self, data: bytes | bytearray | memoryview) -> None:
+        try:
+            _write(self._descriptor, data)
+        except OSError as error:
+            raise folder.refused("write a blob to the cache", error) from error
 
 
 class DiskStore:
@@ -78,7 +95,10 @@ class DiskStore:
         self.root = root
         self.corrupt = 0
         self._blobs = str(root / folder.BLOBS)
+        self._temporary = str(root / folder.TEMPORARY)
         self._actions = str(root / folder.ACTIONS)
+        self._token = os.urandom(8).hex()  # process numbers are not unique where containers share the folder
+        self._count = itertools.count()
         self._known: dict[str, tuple[int, int, int, int]] = {}  # hash -> state in which this process hashed it
         self._lock = folder.hold(root)
 
@@ -121,13 +141,13 @@ class DiskStore:
     @contextmanager
     def sink(self, expected: Digest | None = None) -> Iterator[BlobSink]:
         """Open a new blob for writing (see ``BlobStore.sink``)."""
-        with self._aside() as (stream, name):
-            sink = _Sink(stream)
+        with self._aside() as (descriptor, name):
+            sink = _Sink(descriptor)
             yield sink
-            digest = sink.digest
-            check_expected(digest, expected)
+            sink.flush()
+            check_expected(sink.digest, expected)
             try:
-                self._keep(stream, name, digest)
+                self._keep(descriptor, name, sink.digest)
             except OSError as error:
                 raise folder.refused("write a blob to the cache", error) from error
 
@@ -215,11 +235,9 @@ class DiskStore:
         Raises:
             StorageError: if it cannot be kept.
         """
-        with self._aside() as (stream, name):
+        with self._aside() as (descriptor, name):
             try:
-                stream.write(dump_result(key, result))
-                stream.flush()
-                os.fchmod(stream.fileno(), 0o444)
+                _write(descriptor, dump_result(key, result))
                 _rename(name, f"{self._actions}/{key[:2]}/{key}")
             except OSError as error:
                 raise folder.refused("write to the action cache", error) from error
@@ -230,30 +248,33 @@ class DiskStore:
         return f"{self._blobs}/{value[:2]}/{value}"
 
     @contextmanager
-    def _aside(self) -> Iterator[tuple[IO[bytes], str]]:
-        """Open a new file in ``tmp/``; if it is still there when the block ends, it is removed."""
-        name = f"{self.root}/{folder.TEMPORARY}/{os.getpid()}-{os.urandom(8).hex()}"
+    def _aside(self) -> Iterator[tuple[int, str]]:
+        """Open a new file in ``tmp/``; it is removed if the block ends with an error."""
+        name = f"{self._temporary}/{os.getpid()}-{self._token}-{next(self._count)}"
         try:
-            stream = open(name, "xb", buffering=_BUFFER)  # noqa: SIM115 - closed below, where close may fail
+            descriptor = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o444)
         except OSError as error:
             raise folder.refused("write to the cache", error) from error
         try:
-            yield stream, name
-        finally:
-            with suppress(OSError):  # a full disk, told already by the failed write; what counts has been flushed
-                stream.close()
+            yield descriptor, name
+        except BaseException:
             with suppress(FileNotFoundError):
                 os.unlink(name)
+            raise
+        finally:
+            os.close(descriptor)
 
-    def _keep(self, stream: IO[bytes], name: str, digest: Digest) -> None:
+    def _keep(self, descriptor: int, name: str, digest: Digest) -> None:
         """Give a finished temporary file its place in ``cas/``, unless the same bytes are there already."""
-        stream.flush()
         if self._holds(digest, sealed_up_to=SMALL):
+            os.unlink(name)
             return
-        descriptor = stream.fileno()
-        os.fchmod(descriptor, 0o444)
         _rename(name, self._name(digest.hash))
-        self._known[digest.hash] = signature(seal(descriptor))
+        status = seal(descriptor)
+        if status.st_mode & 0o777 != 0o444:  # the umask took away what others may read
+            os.fchmod(descriptor, 0o444)
+            status = seal(descriptor)
+        self._known[digest.hash] = signature(status)
 
     def _holds(self, digest: Digest, sealed_up_to: int) -> bool:
         """Tell whether a blob is here and right; a seal is enough for files of more than ``sealed_up_to`` bytes."""
@@ -306,6 +327,12 @@ class DiskStore:
                 os.rename(name, kept)
             except OSError as error:
                 raise folder.refused(f'set the damaged "{name}" aside', error) from error
+
+
+def _write(descriptor: int, data: bytes | bytearray | memoryview) -> None:
+    rest = memoryview(data).cast("B")
+    while rest:
+        rest = rest[os.write(descriptor, rest) :]
 
 
 def _rename(name: str, target: str) -> None:
