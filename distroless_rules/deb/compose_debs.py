@@ -1,0 +1,143 @@
+"""What a deb brings to an image: its entries in, those that stay out, with the count of what was dropped and why.
+
+Source: Debian policy 4.7 section 7.6 (Replaces), 10.1 (merged /usr), 12.5 (copyright files).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+from distroless_rules.deb import control, version
+from distroless_rules.deb.package import DebIndex
+from distroless_rules.deb.prune import Pruner
+from distroless_rules.errors import FormatError
+from distroless_rules.values.path import fold_usr, parents, sort_key
+from distroless_rules.values.tree import Entry, Kind
+
+__all__ = ["Kept", "Selection", "replaced", "select"]
+
+_PRIVILEGE = 0o6000  # setuid and setgid, chmod(2)
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What of debs' entries is taken.
+
+    Attributes:
+        pruner: the rules that drop files.
+        exclude: true for paths that the image does not want.
+        keep: true for paths that keep their setuid and setgid bits.
+    """
+
+    pruner: Pruner
+    exclude: Callable[[str], bool]
+    keep: Callable[[str], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What of one deb is taken.
+
+    Attributes:
+        entries: in order of path; hard links follow the file that they link to.
+        dropped: rule -> number of files and links that it dropped.
+        unprivileged: paths whose setuid or setgid bit was taken away.
+    """
+
+    entries: tuple[Entry, ...]
+    dropped: Mapping[str, int] = field(default_factory=dict)
+    unprivileged: tuple[str, ...] = ()
+
+
+def select(index: DebIndex, selection: Selection) -> Kept:
+    """Choose the entries of a deb that reach the image, at their paths under merged /usr.
+
+    A folder stays when something in it does, or when the deb ships it empty.
+    """
+    dropped: Counter[str] = Counter()
+    kept: dict[str, Entry] = {}
+    lost: dict[str, Entry] = {}
+    for entry in index.entries:
+        path = fold_usr(entry.path)
+        if not path:
+            continue
+        rule = _rule(path, entry, selection)
+        if rule:
+            if entry.kind is not Kind.DIRECTORY:
+                dropped[rule] += 1
+            lost[path] = entry
+            continue
+        kept[path] = entry if path == entry.path else entry.moved(path)
+    _relink(kept, lost)
+    _drop_emptied(kept, lost)
+    unprivileged = _drop_privileges(kept, selection.keep)
+    entries = tuple(kept[path] for path in sorted(kept, key=sort_key))
+    return Kept(entries, dict(sorted(dropped.items())), unprivileged)
+
+
+def _rule(path: str, entry: Entry, selection: Selection) -> str | None:
+    if selection.exclude(path):
+        return "exclude"
+    if entry.kind is Kind.DIRECTORY:
+        return None
+    if entry.kind is Kind.SYMLINK and path.startswith("usr/share/doc/") and path.count("/") == 3:
+        return None  # a doc folder shared with another deb: the way to its licence
+    return selection.pruner.rule(path)
+
+
+def _drop_privileges(kept: dict[str, Entry], keep: Callable[[str], bool]) -> tuple[str, ...]:
+    files = (Kind.FILE, Kind.HARDLINK)
+    paths = [path for path, e in kept.items() if e.mode & _PRIVILEGE and e.kind in files and not keep(path)]
+    for path in paths:
+        kept[path] = replace(kept[path], mode=kept[path].mode & ~_PRIVILEGE)
+    return tuple(sorted(paths, key=sort_key))
+
+
+def _relink(kept: dict[str, Entry], lost: Mapping[str, Entry]) -> None:
+    """Make the first path of each group of hard links the file, and the others links to it."""
+    groups: dict[str, list[str]] = {}
+    for path, entry in kept.items():
+        if entry.kind is Kind.HARDLINK:
+            groups.setdefault(_root(entry, kept, lost), []).append(path)
+    for root, paths in groups.items():
+        file = kept.get(root) or lost.get(root)
+        if file is None or file.kind is not Kind.FILE:
+            raise FormatError(f'compose "/{paths[0]}"', f'it is a hard link to "/{root}", which is no file of its deb')
+        members = sorted({*paths, *([root] if root in kept else [])}, key=sort_key)
+        kept[members[0]] = file.moved(members[0])
+        for path in members[1:]:
+            kept[path] = replace(
+                file, path=path, kind=Kind.HARDLINK, size=0, sha256="", source="", offset=0, target=members[0]
+            )
+
+
+def _root(entry: Entry, kept: Mapping[str, Entry], lost: Mapping[str, Entry]) -> str:
+    for _ in range(len(kept) + len(lost)):
+        target = fold_usr(entry.target)
+        following = kept.get(target) or lost.get(target)
+        if following is None or following.kind is not Kind.HARDLINK:
+            return target
+        entry = following
+    return ""
+
+
+def _drop_emptied(kept: dict[str, Entry], lost: Iterable[str]) -> None:
+    emptied = {parent for path in lost for parent in parents(path)}
+    full = {parent for path, entry in kept.items() if entry.kind is not Kind.DIRECTORY for parent in parents(path)}
+    empty = [path for path, e in kept.items() if e.kind is Kind.DIRECTORY and path not in emptied and path not in full]
+    full.update(parent for path in empty for parent in (*parents(path), path))
+    for path in [path for path, e in kept.items() if e.kind is Kind.DIRECTORY and path not in full]:
+        del kept[path]
+
+
+def replaced(winner: DebIndex, loser: DebIndex) -> bool:
+    """Whether ``winner`` may take files that ``loser`` ships too, by its Replaces field."""
+    for group in control.relations(winner.control.get("Replaces", "")):
+        for relation in group:
+            if relation.name == loser.control.get("Package"):
+                return not relation.operator or version.satisfies(
+                    loser.control.get("Version", ""), relation.operator, relation.version
+                )
+    return False

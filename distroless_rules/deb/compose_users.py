@@ -1,0 +1,73 @@
+"""Who is in an image: declared users and groups, root and nonroot, and base-passwd's masters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from distroless_rules.deb.compose_options import Options, UserSpec
+from distroless_rules.deb.effects.accounts import NOLOGIN, NONROOT, Account, Accounts, fixed_id
+from distroless_rules.deb.package import DebIndex
+from distroless_rules.errors import AnalysisError
+from distroless_rules.values.tree import Entry
+
+__all__ = ["start"]
+
+NOBODY = 65534
+_MASTERS = "usr/share/base-passwd"
+
+
+def start(options: Options, base: Mapping[str, DebIndex], read: Callable[[Entry], bytes]) -> Accounts:
+    """Give the accounts that an image begins with; what the image declares beats what Debian has.
+
+    Raises:
+        AnalysisError: if two of them share a name or number.
+    """
+    accounts = Accounts()
+    for group in options.groups:
+        accounts.add_group(group.name, group.gid, group.members)
+    for spec in options.users:
+        _declare(accounts, spec)
+    if options.defaults:
+        _default(accounts, "root", 0, "/root")
+        _default(accounts, "nonroot", NONROOT, "/home/nonroot")
+    passwd, group_file = _masters(base, read)
+    accounts.add_masters(passwd, group_file, spare=not options.defaults)
+    if options.defaults:
+        _default(accounts, "nobody", NOBODY, "/nonexistent", group="nogroup")
+    return accounts
+
+
+def _masters(base: Mapping[str, DebIndex], read: Callable[[Entry], bytes]) -> tuple[str, str]:
+    found = {}
+    if "base-passwd" in base:
+        found = {entry.path: entry for entry in base["base-passwd"].entries if entry.path.startswith(_MASTERS)}
+    texts = [found.get(f"{_MASTERS}/{name}.master") for name in ("passwd", "group")]
+    passwd, group = (read(entry).decode("utf-8", "replace") if entry else "" for entry in texts)
+    return passwd, group
+
+
+def _default(accounts: Accounts, name: str, number: int, home: str, group: str = "") -> None:
+    if name in accounts.users:
+        return
+    gid = accounts.add_group(group or name, number, strict=False).gid
+    accounts.add_user(Account(name, number, gid, name, home), strict=False)
+
+
+def _declare(accounts: Accounts, spec: UserSpec) -> None:
+    uid = fixed_id(spec.name) if spec.uid is None else spec.uid
+    doing = f'add user "{spec.name}"'
+    if spec.group.isdecimal():
+        gid = int(spec.group)
+        if gid == uid and spec.name not in accounts.groups:
+            accounts.add_group(spec.name, gid, strict=False)
+    elif spec.group:
+        gid = accounts.gid(spec.group, doing)
+    else:
+        known = accounts.groups.get(spec.name)
+        gid = known.gid if known else accounts.add_group(spec.name, uid).gid
+    if spec.name in accounts.users:
+        raise AnalysisError(doing, "it is declared twice")
+    home, shell = spec.home or f"/home/{spec.name}", spec.shell or NOLOGIN
+    accounts.add_user(Account(spec.name, uid, gid, spec.gecos, home, shell))
+    for group in spec.groups:
+        accounts.add_group(group, members=(spec.name,))

@@ -1,0 +1,1 @@
+"""What maintainer scripts would have done to an image, modelled: one effect a file."""

@@ -1,0 +1,124 @@
+"""What of a deb an image does not need: a path in, the name of the rule that drops it (or None) out.
+
+The rules are a table, each with its reason, so that a report can say why a file is missing. ``keep`` patterns of the
+image beat them. Licence files always stay (Debian policy 12.5 asks for them beside the program).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+__all__ = ["RULES", "Pruner", "Rule", "matcher"]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A reason to leave files out.
+
+    Attributes:
+        name: a word for reports: ``man``.
+        pattern: what it drops, matched against the start of the image path.
+        reason: why nothing misses the files when the image runs.
+        spare: what it leaves, or ``""``.
+    """
+
+    name: str
+    pattern: str
+    reason: str
+    spare: str = ""
+
+
+_LICENCE = r"usr/share/doc/(?:.*/)?(?:copyright|licen[cs]e|copying|notice)[^/]*$"
+
+# The converters that stay are those of the Unicode forms and of the Latin alphabets that old web and mail servers
+# still send; they are 0.2 of 8 MB. "gconv-modules*" are the tables that name them.
+_CHARSETS = r"UTF-16|UTF-32|UTF-7|UNICODE|ISO8859-1|ISO8859-15|CP1252"
+
+RULES: tuple[Rule, ...] = (
+    Rule("doc", r"usr/share/doc/", "documentation, examples and change logs; licence files stay", _LICENCE),
+    Rule("man", r"usr/share/man/|usr/local/man/", "manual pages need a pager and a formatter"),
+    Rule("info", r"usr/share/info/", "info pages need a reader"),
+    Rule("locale", r"usr/share/locale/", "translated messages; name languages in locales to keep them"),
+    Rule("headers", r"usr/include/", "only a compiler reads them"),
+    Rule("static", r"usr/lib/(?:.*/)?[^/]*\.l?a$", "only a linker reads static libraries and libtool archives"),
+    Rule("pkg-config", r"usr/(?:lib/(?:[^/]*/)?|share/)pkgconfig/", "only build systems read it"),
+    Rule("build-system", r"usr/(?:lib/(?:[^/]*/)?|share/)cmake/|usr/share/aclocal/", "only build systems read it"),
+    Rule(
+        "completion",
+        r"usr/share/(?:bash-completion|zsh|fish)/|etc/bash_completion\.d/",
+        "there is no interactive shell",
+    ),
+    Rule(
+        "packaging",
+        r"usr/share/(?:lintian|bug|doc-base|reportbug|apport|debhelper|menu)/|usr/lib/debug/",
+        "notes for package checkers, bug reporters and debuggers",
+    ),
+    Rule("debugger", r"usr/share/(?:gdb|gcc/python|gcc-[0-9]+/python)/", "extensions of a debugger"),
+    Rule(
+        "service",
+        r"etc/(?:init\.d|rc[0-9S]\.d|logrotate\.d|cron\.[a-z]+|apparmor\.d|ufw|update-motd\.d|insserv\.conf\.d)/"
+        r"|(?:usr/lib|etc)/(?:systemd|udev)/|usr/lib/(?:sysusers|tmpfiles)\.d/|usr/lib/init/",
+        "there is no init system, scheduler or log rotation; accounts and folders they declare are made",
+        r"usr/lib/systemd/libsystemd",
+    ),
+    Rule(
+        "gconv",
+        r"usr/lib/[^/]*/gconv/",
+        "character sets beyond Unicode and Latin",
+        rf".*/(?:(?:{_CHARSETS})\.so$|gconv-modules)",
+    ),
+)
+
+
+class Pruner:
+    """Says which rule drops a path of a deb.
+
+    Args:
+        locales: languages whose message catalogues stay: ``de``, ``pt_BR``.
+        keep: true for paths that no rule may drop.
+    """
+
+    def __init__(self, locales: Iterable[str] = (), keep: Callable[[str], bool] = lambda path: False) -> None:
+        self._keep = keep
+        names = "|".join(re.escape(wanted) for locale in locales for wanted in {locale, locale.partition("_")[0]})
+        spares = {rule.name: rule.spare for rule in RULES}
+        if names:
+            spares["locale"] = rf"usr/share/locale/(?:{names})(?:[_.@][^/]*)?/"
+        self._spares = {name: re.compile(spare, re.IGNORECASE) for name, spare in spares.items() if spare}
+        self._names = [rule.name for rule in RULES]
+        self._any = re.compile("|".join(f"({rule.pattern})" for rule in RULES))
+
+    def rule(self, path: str) -> str | None:
+        """Give the name of the rule that drops the file or link at ``path``, None if it stays."""
+        match = self._any.match(path)
+        if match is None or match.lastindex is None:
+            return None
+        name = self._names[match.lastindex - 1]
+        spare = self._spares.get(name)
+        if (spare is not None and spare.match(path)) or self._keep(path):
+            return None
+        return name
+
+
+def matcher(patterns: Iterable[str], fold: Callable[[str], str]) -> Callable[[str], bool]:
+    """Compile path patterns into one test.
+
+    ``*`` and ``?`` stay within a component, ``**`` crosses them; a pattern that names a folder means all below it.
+
+    Args:
+        patterns: for example ``/etc/init.d/*`` or ``usr/share/doc/**/README*``.
+        fold: applied to each pattern as to paths (``values.path.fold_usr``).
+    """
+    parts = [_translate(fold(pattern.strip("/"))) for pattern in patterns]
+    if not parts:
+        return lambda path: False
+    compiled = re.compile(rf"(?:{'|'.join(parts)})(?:/.*)?", re.DOTALL)
+    return lambda path: compiled.fullmatch(path) is not None
+
+
+def _translate(pattern: str) -> str:
+    tokens = re.split(r"(\*\*/?|\*|\?)", pattern)
+    wild = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
+    return "".join(wild.get(token) or re.escape(token) for token in tokens)

@@ -1,0 +1,99 @@
+"""Compose: the indexes of an image's debs and its declared files in, the rows of each layer out.
+
+Inputs: ``deb/<name>/index`` and ``deb/<name>/tree`` for every deb; ``base/<name>/index`` and ``base/<name>/tree`` for
+base-files, base-passwd and libc-bin where the archive has them; ``file/<n>`` for declared files. A tree or file is
+opened only when something is made of its bytes. Parameters: ``deb.compose_options.Options``.
+
+Outputs: ``recipe/NN`` for each layer of debs, ``recipe/system``, ``recipe/app``, ``generated``, ``report``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+from distroless_rules.deb import compose_lay, package
+from distroless_rules.deb.compose import APP, SYSTEM, Sources, compose
+from distroless_rules.deb.compose_lay import Given
+from distroless_rules.deb.compose_options import FileSpec, Options
+from distroless_rules.deb.package import DebIndex
+from distroless_rules.errors import AnalysisError, FormatError
+from distroless_rules.tools.tool import InputFile, Tool, Workbench
+from distroless_rules.values import tree
+from distroless_rules.values.tree import Entry
+
+__all__ = ["TOOL"]
+
+# Nothing is made of bytes larger than this: certificates, configuration, account files.
+_MAX_READ = 64 << 20
+
+
+def _perform(bench: Workbench) -> None:
+    options = Options.parse(bench.parameters)
+    inputs = _Inputs(bench.inputs)
+    sources = Sources(
+        debs=inputs.indexes("deb"),
+        base=inputs.indexes("base"),
+        read=inputs.read,
+        lay=inputs.lay,
+        certificates=tuple((name, inputs.whole(name)) for name in options.ca_bundle),
+    )
+    made = compose(options, sources)
+    for name, rows in made.recipes.items():
+        shown = name if name in (SYSTEM, APP) else f"{int(name):02}"
+        with bench.output(f"recipe/{shown}") as sink:
+            sink.write(tree.dump(rows))
+    with bench.output("generated") as sink:
+        sink.write(made.generated)
+    with bench.output("report") as sink:
+        sink.write(json.dumps(made.report, sort_keys=True, indent=1).encode())
+
+
+class _Inputs:
+    """The tool's inputs by what they are."""
+
+    def __init__(self, inputs: Mapping[str, InputFile]) -> None:
+        self._inputs = inputs
+        self._by_hash = {file.digest.hash: file for file in inputs.values()}
+
+    def indexes(self, kind: str) -> dict[str, DebIndex]:
+        """Read the indexes of ``deb`` or ``base`` inputs, by the name of the deb."""
+        found = {}
+        for name, file in self._inputs.items():
+            if name.startswith(f"{kind}/") and name.endswith("/index"):
+                found[name[len(kind) + 1 : -len("/index")]] = package.loads(file.path.read_bytes())
+        return found
+
+    def read(self, entry: Entry) -> bytes:
+        """Give the bytes of a regular file."""
+        doing = f'read "/{entry.path}"'
+        file = self._by_hash.get(entry.source)
+        if file is None:
+            raise FormatError(doing, f"no input has the SHA-256 {entry.source[:12]}")
+        if entry.size > _MAX_READ:
+            raise FormatError(doing, f"it has {entry.size} bytes, more than {_MAX_READ}")
+        with file.path.open("rb") as stream:
+            stream.seek(entry.offset)
+            data = stream.read(entry.size)
+        if len(data) != entry.size:
+            raise FormatError(doing, "its archive ends before it does")
+        return data
+
+    def whole(self, name: str) -> bytes:
+        """Give the bytes of an input by its name."""
+        file = self._input(name)
+        return self.read(Entry(name, tree.Kind.FILE, 0, size=file.digest.size, source=file.digest.hash))
+
+    def lay(self, spec: FileSpec) -> list[Entry]:
+        """Give the entries of a declared path."""
+        file = self._input(spec.input) if spec.input else None
+        return compose_lay.lay(spec, Given(file.path, file.digest) if file else None)
+
+    def _input(self, name: str) -> InputFile:
+        file = self._inputs.get(name)
+        if file is None:
+            raise AnalysisError("compose the image", f'there is no input "{name}"')
+        return file
+
+
+TOOL = Tool("Compose", "1", _perform)
