@@ -100,8 +100,12 @@ class Session:
 
     def _modules(self, loader: Loader, graph: TargetGraph) -> dict[str, Module]:
         """Give the modules whose rules are used, by the name that ``Rule.module`` has."""
-        by_name = {(f"@{label.repo}//{label.path}" if label.repo else label.path): m for label, m in loader.modules.items()}
-        used = {t.declared.rule.module for t in graph.targets.values() if t.kind in (Kind.RULE, Kind.DEB) and t.declared}
+        by_name = {
+            (f"@{label.repo}//{label.path}" if label.repo else label.path): m for label, m in loader.modules.items()
+        }
+        used = {
+            t.declared.rule.module for t in graph.targets.values() if t.kind in (Kind.RULE, Kind.DEB) and t.declared
+        }
         return {name: by_name[name] for name in sorted(used)}
 
     def _plan(self, graph: TargetGraph, modules: dict[str, str]) -> Iterator[tuple[Target, dict[str, Any]]]:
@@ -166,7 +170,9 @@ class Session:
         if isinstance(error, LoadError):
             builtin = target.declared.rule.repo != ""
             at = loader.refined(target.declared)
-            return AnalysisError(f'analyse "{target.key}"', error.cause + ("" if builtin else inside), at=at, hint=error.hint)
+            return AnalysisError(
+                f'analyse "{target.key}"', error.cause + ("" if builtin else inside), at=at, hint=error.hint
+            )
         error.at = loader.refined(target.declared)
         return error
 
@@ -182,7 +188,9 @@ class Session:
             return Wanted(key.label, target.rule, files)
         blobs = tuple(self.context.artifacts[number] for number in layout["blobs"])
         report = self.context.artifacts[layout["report"]] if layout["report"] is not None else None
-        return Wanted(key.label, target.rule, files, Layout(self.context.artifacts[layout["descriptor"]], blobs, report))
+        return Wanted(
+            key.label, target.rule, files, Layout(self.context.artifacts[layout["descriptor"]], blobs, report)
+        )
 
 
 def _is(artifact: Artifact, target: Target) -> bool:

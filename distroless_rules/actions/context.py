@@ -70,7 +70,8 @@ class Context:
         for artifact, owner in self._declared.items():
             if artifact not in self._makers:
                 raise AnalysisError(
-                    f'analyse "{owner}"', f'its implementation declares the file "{artifact.path}", but no action makes it'
+                    f'analyse "{owner}"',
+                    f'its implementation declares the file "{artifact.path}", but no action makes it',
                 )
         self._declared.clear()
 

@@ -133,7 +133,9 @@ class Debs:
     def _local(self, artifact: Artifact) -> tuple[LockedDeb, Artifact]:
         deb = self._lock.local.get(artifact.path)
         if deb is None or artifact.root is not Root.SOURCE:
-            raise StaleLockError(f'use "{artifact.path}"', "distroless.lock does not have it", hint="run `distroless lock`")
+            raise StaleLockError(
+                f'use "{artifact.path}"', "distroless.lock does not have it", hint="run `distroless lock`"
+            )
         return deb, artifact
 
     def _unpack(self, deb: LockedDeb, file: Artifact | None = None) -> Unpacked:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from distroless_rules.actions.analysis import Analysis, Session
 from distroless_rules.actions.context import Context
 from distroless_rules.actions.debs import Cut
-from distroless_rules.errors import AnalysisError, StaleLockError
+from distroless_rules.errors import AnalysisError
 from distroless_rules.loading import guard
 from distroless_rules.loading.files import Seen, WorkspaceFiles
 from distroless_rules.loading.loader import Loader
@@ -20,25 +20,11 @@ from distroless_rules.targets.patterns import expand
 from distroless_rules.targets.resolve import Resolver
 from distroless_rules.targets.wanted import WantedDebs, wanted_debs
 from distroless_rules.values.archive import Lock
-from distroless_rules.values.label import Pattern
-from distroless_rules.values.platform import Platform
+from distroless_rules.values.label import Label
+from distroless_rules.values.platform import HOST, Platform
+from distroless_rules.values.request import Request
 
-__all__ = ["Engine", "Evaluated", "Request", "analyse", "debs_wanted", "evaluate", "load"]
-
-
-@dataclass(frozen=True)
-class Request:
-    """What is asked for.
-
-    Attributes:
-        patterns: the targets.
-        platform: what they are built for, as typed: a platform's name or the label of a ``platform`` target.
-        define: values for ``config_setting``.
-    """
-
-    patterns: tuple[Pattern, ...]
-    platform: str = ""
-    define: Mapping[str, str] = field(default_factory=dict)
+__all__ = ["Engine", "Evaluated", "analyse", "debs_wanted", "evaluate", "load"]
 
 
 @dataclass(frozen=True)
@@ -68,7 +54,7 @@ def evaluate(workspace: Workspace, lock: Lock, request: Request, engine: Engine)
     return guard.run(lambda enter: _evaluate(workspace, lock, request, engine, enter))
 
 
-def debs_wanted(workspace: Workspace) -> WantedDebs:
+def debs_wanted(workspace: Workspace, engine: Engine) -> WantedDebs:
     """Load the whole workspace and give the debs that it names.
 
     Raises:
@@ -76,20 +62,16 @@ def debs_wanted(workspace: Workspace) -> WantedDebs:
     """
 
     def work(enter: Callable[[str], None]) -> WantedDebs:
-        loader, _ = load(workspace, enter)
+        loader, _ = load(workspace, enter, engine)
         return wanted_debs(loader, frozenset(workspace.archives or {}))
 
     return guard.run(work)
 
 
-def load(workspace: Workspace, enter: Callable[[str], None], engine: Engine | None = None) -> tuple[Loader, Session]:
+def load(workspace: Workspace, enter: Callable[[str], None], engine: Engine) -> tuple[Loader, Session]:
     """Make a loader whose rules can be analysed by the session."""
     files = WorkspaceFiles(workspace.root, workspace.build_file, workspace.ignore)
-    nothing: Cut = lambda roots, edges, exclude, keep: (_ for _ in ()).throw(StaleLockError("analyse", "loading only"))  # noqa: E731
-    context = Context(
-        engine.mnemonics if engine else frozenset(), engine.cut if engine else nothing, engine.compressors if engine else {}
-    )
-    session = Session(context)
+    session = Session(Context(engine.mnemonics, engine.cut, engine.compressors))
     return Loader(workspace, files, session.calls(), enter), session
 
 
@@ -113,9 +95,6 @@ def analyse(loader: Loader, workspace: Workspace, lock: Lock, request: Request) 
 
 
 def _platform(resolver: Resolver, text: str) -> Platform:
-    from distroless_rules.values.label import Label
-    from distroless_rules.values.platform import HOST
-
     if not text:
         return HOST
     if not text.startswith(("//", "@", ":")):

@@ -110,7 +110,7 @@ def _send(writing: int, data: bytes) -> None:
 
 def _receive(reading: int, beacon: mmap.mmap, seconds: float) -> bytes:
     """Read until the child closes its end; give up when one file takes too long."""
-    parts = []
+    parts: list[bytes] = []
     began = time.monotonic()
     while True:
         ready, _, _ = select.select([reading], [], [], 0.25)

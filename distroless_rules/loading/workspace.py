@@ -32,7 +32,7 @@ _TABLES: Mapping[str, Mapping[str, type]] = {
     },
     "cache": {"path": str},
 }
-_WORDS = {str: "a string", list: "a list of strings", dict: "a table of strings"}
+_WORDS: Mapping[type, str] = {str: "a string", list: "a list of strings", dict: "a table of strings"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,159 @@
+"""The spine: what is asked for is loaded, resolved, analysed and executed, and its outputs are put in place.
+
+Nothing is done twice: when nothing that the last build of the same request looked at has changed, its outputs stand
+(``state``); when only source files have changed, its action graph stands.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from distroless_rules import outputs, state
+from distroless_rules.actions.analysis import Analysis
+from distroless_rules.errors import DistrolessError, StaleLockError
+from distroless_rules.execution import events
+from distroless_rules.project import Project
+from distroless_rules.values.request import Request
+
+if TYPE_CHECKING:
+    from distroless_rules.execution.scheduler import Outcome
+    from distroless_rules.loading.files import Seen
+
+__all__ = ["Built", "Machine", "Options", "analysed", "build"]
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to build.
+
+    Attributes:
+        jobs: threads; 0: one for each core.
+        keep_going: whether to go on after a failure with what does not need it.
+        locked: whether a lock that is missing or stale is an error.
+    """
+
+    jobs: int = 0
+    keep_going: bool = False
+    locked: bool = False
+
+
+@dataclass(frozen=True)
+class Built:
+    """What a build gives.
+
+    Attributes:
+        results: each target asked for, with what is in its place in the output folder.
+        counts: how many actions ended how; None when nothing had changed.
+        failures: what could not be made, under ``keep_going``.
+        messages: what BUILD files printed.
+    """
+
+    results: tuple[outputs.Result, ...]
+    counts: events.Counts | None
+    failures: tuple[DistrolessError, ...] = ()
+    messages: tuple[str, ...] = ()
+
+
+def build(project: Project, request: Request, options: Options, listener: events.Listener) -> Built:
+    """Build what is asked for, and put it below the output folder.
+
+    Raises:
+        DistrolessError: whatever keeps it from being built; the last outputs stay as they were.
+    """
+    stamp = state.Stamp(project, request)
+    results = stamp.unchanged()
+    if results is not None:
+        return Built(results, None)
+    analysis = stamp.analysis()
+    if analysis is None:
+        analysis, seen = analysed(project, request, options)
+        stamp.looked_at(seen, analysis)
+    with Machine(project, options.jobs, listener) as machine:
+        outcome = machine.execute(analysis, options.keep_going)
+        if outcome.failures and not options.keep_going:
+            raise outcome.failures[0].error
+        results = tuple(
+            outputs.place(project.outputs, wanted, outcome.digests, machine.store)
+            for wanted in analysis.wanted
+            if all(artifact in outcome.digests for artifact in outputs.artifacts(wanted))
+        )
+    failures = tuple(failure.error for failure in outcome.failures)
+    if not failures:
+        stamp.save(results)
+    return Built(results, outcome.counts, failures, analysis.messages)
+
+
+def analysed(project: Project, request: Request, options: Options) -> tuple[Analysis, Seen]:
+    """Load and analyse, locking first where that is needed; give the analysis and what was looked at."""
+    from distroless_rules.actions.evaluate import evaluate
+
+    lock = project.lock_for_build(options.locked)
+    try:
+        evaluated = evaluate(project.workspace, lock, request, project.engine)
+    except StaleLockError as error:
+        if options.locked:
+            raise
+        lock = project.make_lock(f"{error.doing.partition(' ')[2]} is new")
+        evaluated = evaluate(project.workspace, lock, request, project.engine)
+    return evaluated.analysis, evaluated.seen
+
+
+class Machine:
+    """The parts that perform actions, joined: store, cache, tools, downloads.
+
+    Args:
+        project: the workspace and the cache folder.
+        jobs: threads; 0: one for each core.
+        listener: is told what happens.
+
+    Attributes:
+        store: the blobs and action results on this machine's disk.
+        executor: performs actions.
+    """
+
+    def __init__(self, project: Project, jobs: int, listener: events.Listener) -> None:
+        from distroless_rules.execution.cached import Cached
+        from distroless_rules.execution.pool import Pool
+        from distroless_rules.execution.sources import Sources, table_path
+        from distroless_rules.execution.supply import Supply
+        from distroless_rules.execution.tool import ToolExecutor
+        from distroless_rules.fetching import DebFetcher
+        from distroless_rules.storage.disk import DiskStore
+        from distroless_rules.tools.registry import Registry
+
+        self.store = DiskStore(project.cache)
+        self._listener = listener
+        self._sources = Sources(project.root, table_path(project.cache, project.root))
+        self._pool = Pool(jobs or len(os.sched_getaffinity(0)), "build")
+        self.supply = Supply(self.store, self._sources, DebFetcher(project, self.store, listener))
+        self.executor = Cached(ToolExecutor(Registry(), self.supply, self.store, self._pool), self.store, self.store)
+
+    def execute(self, analysis: Analysis, keep_going: bool) -> Outcome:
+        """Make everything that the targets asked for consist of.
+
+        Raises:
+            Interrupted, StorageError, InternalError: see ``execution.scheduler.execute``.
+        """
+        from distroless_rules.execution.scheduler import execute
+
+        wanted = list(dict.fromkeys(a for target in analysis.wanted for a in outputs.artifacts(target)))
+        outcome = execute(
+            analysis.actions,
+            wanted,
+            self.executor,
+            self.supply,
+            self._pool,
+            keep_going=keep_going,
+            listener=self._listener,
+        )
+        self._sources.save()
+        return outcome
+
+    def __enter__(self) -> Machine:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._pool.__exit__()
+        self.store.close()
