@@ -30,8 +30,6 @@ def unpack(data: bytes, suffix: str, limit: int, what: str) -> bytes:
     Raises:
         FormatError: if it is malformed, cut off, or gives more than ``limit`` bytes.
     """
-    if suffix == "":
-        return data
     parts: list[bytes] = []
     rest, size = data, 0
     while rest or not parts:
@@ -48,6 +46,8 @@ def unpack(data: bytes, suffix: str, limit: int, what: str) -> bytes:
 
 def _stream(data: bytes, suffix: str, limit: int) -> tuple[bytes, bytes]:
     """Give what one stream unpacks to, one byte above the limit at most, and what follows the stream."""
+    if suffix == "":
+        return data, b""
     if suffix == ".zst":
         return _zstd(data, limit)
     if suffix == ".xz":

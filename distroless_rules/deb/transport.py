@@ -215,14 +215,19 @@ def _reason(error: Exception) -> str:
         (exceptions.ProxyError, "the proxy gives no connection"),
         (exceptions.IncompleteRead, "the answer is cut off"),
     ]
+    causes = list(_causes(error))
     for kind, text in words:
-        if isinstance(error, kind):
+        if any(isinstance(cause, kind) for cause in causes):
             return text
     if isinstance(error, exceptions.ConnectTimeoutError) and not isinstance(error, exceptions.NewConnectionError):
         return f"no connection in {CONNECT_SECONDS} s"
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, OSError) and cause.strerror:
-            return cause.strerror
-        cause = cause.__cause__ or cause.__context__
-    return str(error).partition("\n")[0].rpartition(": ")[2][:120] or type(error).__name__
+    told = [cause.strerror for cause in causes if isinstance(cause, OSError) and cause.strerror]
+    return told[0] if told else str(causes[-1]).partition("\n")[0][:120] or type(error).__name__
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    """Give an error and those that led to it; urllib3 keeps some as arguments."""
+    while error is not None:
+        yield error
+        yield from (inner for inner in error.args if isinstance(inner, Exception))
+        error = error.__cause__ or error.__context__

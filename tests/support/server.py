@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import ssl
 import threading
 import time
 from collections.abc import Mapping
@@ -64,8 +65,8 @@ class Request:
 class Server:
     """A server on loopback for the files of ``folder``, from ``__enter__`` to ``__exit__``."""
 
-    def __init__(self, folder: Path) -> None:
-        """Serve ``folder`` once entered."""
+    def __init__(self, folder: Path, tls: ssl.SSLContext | None = None) -> None:
+        """Serve ``folder`` once entered; over TLS with a context."""
         self.folder = folder
         self.requests: list[Request] = []
         self._faults: dict[str, list[Fault]] = {}
@@ -75,9 +76,11 @@ class Server:
         class Handler(_Handler):
             owner = server
 
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._http = _Http(("127.0.0.1", 0), Handler)
         self._http.daemon_threads = True
-        self.uri = f"http://127.0.0.1:{self._http.server_address[1]}"
+        if tls:
+            self._http.socket = tls.wrap_socket(self._http.socket, server_side=True)
+        self.uri = f"{'https' if tls else 'http'}://127.0.0.1:{self._http.server_address[1]}"
 
     def __enter__(self) -> Server:
         threading.Thread(target=self._http.serve_forever, args=(0.01,), daemon=True).start()
@@ -109,6 +112,11 @@ class Server:
                         fault.times -= 1
                         return fault
         return Fault()
+
+
+class _Http(ThreadingHTTPServer):
+    def handle_error(self, *_: Any) -> None:
+        pass  # a client that hangs up is what some tests are about
 
 
 class _Handler(BaseHTTPRequestHandler):
