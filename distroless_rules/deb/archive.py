@@ -112,7 +112,7 @@ def fetch_deb(
     except NotFoundError as error:
         raise NotFoundError(
             f"fetch {locked.name} {locked.version}",
-            f'"{locked.name} {locked.version}" has left the mirrors ({error.cause})',
+            f"it has left the mirrors ({error.cause})",
             hint=f"to take its successor, run distroless lock --update {locked.name}",
         ) from error
 

@@ -55,11 +55,11 @@ class IndexCache:
         """Give the release file kept under ``name`` and its validators; empty if it is not here."""
         try:
             head, _, data = (self._folder / f"{name}.release").read_bytes().partition(b"\n")
-            validators = json.loads(head)
-        except (OSError, ValueError):
+            sha256, validators = json.loads(head)
+        except (OSError, ValueError, TypeError):
             return b"", {}
-        known = isinstance(validators, dict) and all(isinstance(value, str) for value in validators.values())
-        return (data, validators) if known else (b"", {})
+        is_whole = sha256 == Digest.of(data).hash and isinstance(validators, dict)
+        return (data, {str(key): str(value) for key, value in validators.items()}) if is_whole else (b"", {})
 
     def keep_release(self, name: str, text: Text) -> None:
         """Keep a release file under a name.
@@ -67,7 +67,7 @@ class IndexCache:
         Raises:
             StorageError: if it cannot be written.
         """
-        head = json.dumps(dict(text.validators)).encode("ascii")
+        head = json.dumps([Digest.of(text.data).hash, dict(text.validators)]).encode("ascii")
         self._write(f"{name}.release", head + b"\n" + text.data)
 
     def prune(self) -> None:
