@@ -1,0 +1,141 @@
+"""``distroless build``."""
+
+from __future__ import annotations
+
+import click
+
+from distroless_rules.cli.common import build_options, note, open_here, request
+from distroless_rules.errors import BuildError, RequestError
+
+__all__ = ["command", "summary"]
+
+_KINDS = ("docker-archive", "oci-archive")
+
+
+@click.command()
+@click.argument("patterns", nargs=-1, required=True)
+@click.option(
+    "--output",
+    "outputs",
+    multiple=True,
+    metavar="KIND=FILE",
+    help="Write the image to docker-archive=FILE or oci-archive=FILE too.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print what was built as JSON.")
+@build_options
+def command(
+    patterns: tuple[str, ...],
+    outputs: tuple[str, ...],
+    as_json: bool,
+    platform: str,
+    define: tuple[str, ...],
+    jobs: int,
+    keep_going: bool,
+    locked: bool,
+    cache_dir: str,
+) -> None:
+    """Build targets; outputs appear under distroless-out/<package>/<name>.
+
+    PATTERNS are labels (//app:image, :image) or patterns (//app:all, //..., -//app:slow).
+    """
+    import time
+
+    from distroless_rules import build as spine
+    from distroless_rules.cli.progress import Progress
+
+    archives = [_archive(text) for text in outputs]
+    begun = time.monotonic()
+    with Progress() as progress:
+        project = open_here(cache_dir, progress.status)
+        wanted = request(project, patterns, platform, define)
+        built = spine.build(project, wanted, spine.Options(jobs, keep_going, locked), progress.listen)
+    for message in built.messages:
+        note(f"DEBUG: {message}")
+    for kind, file in archives:
+        _write_archive(project.outputs, built, kind, file)
+    if as_json:
+        _print_json(project.outputs, built)
+    for line in summary(built, time.monotonic() - begun):
+        note(line)
+    for failure in built.failures[1:]:
+        note(f"distroless: {failure}")
+    if built.failures:
+        raise built.failures[0]
+
+
+def summary(built, seconds: float) -> list[str]:  # type: ignore[no-untyped-def]
+    """Give the lines that end a build: what was made, and how much work it was."""
+    lines = []
+    if len(built.results) <= 10:
+        for result in built.results:
+            for path in result.paths[:20]:
+                digest = f" {result.digest}" if result.digest else ""
+                lines.append(f"  distroless-out/{path}{digest} ({size_text(result.size)})")
+    counts = built.counts
+    count = f"{len(built.results)} target{'s' if len(built.results) != 1 else ''}"
+    if counts is None:
+        lines.append(f"{count} up to date ({seconds:.2f} s)")
+        return lines
+    parts = [f"{counts.ran} run", f"{counts.cached} cached"]
+    if counts.failed:
+        parts.append(f"{counts.failed} failed")
+    if counts.skipped:
+        parts.append(f"{counts.skipped} skipped")
+    if counts.fetched:
+        parts.append(f"{counts.fetched} debs fetched ({size_text(counts.fetched_bytes)})")
+    lines.append(f"{count}, {counts.total} actions: {', '.join(parts)} ({seconds:.2f} s)")
+    return lines
+
+
+def size_text(size: int) -> str:
+    """Write a number of bytes for people: ``12.3 MB``."""
+    if size < 1000:
+        return f"{size} B"
+    value = float(size)
+    for unit in ("kB", "MB", "GB", "TB"):
+        value /= 1000
+        if value < 999.95:
+            break
+    return f"{value:.1f} {unit}"
+
+
+def _archive(text: str) -> tuple[str, str]:
+    kind, equals, file = text.partition("=")
+    if kind not in _KINDS or not equals or not file:
+        raise RequestError(f'read --output "{text}"', f"expected {' or '.join(f'{kind}=FILE' for kind in _KINDS)}")
+    return kind, file
+
+
+def _write_archive(folder, built, kind: str, file: str) -> None:  # type: ignore[no-untyped-def]
+    from pathlib import Path
+
+    from distroless_rules.oci import archive
+
+    images = [result for result in built.results if result.digest]
+    if len(images) != 1:
+        cause = f"{len(images)} images were built, and the file holds one" if images else "no image was built"
+        raise RequestError(f"write {kind}={file}", cause)
+    name = images[0].label.removeprefix("//").replace(":", "/").strip("/").lower()
+    try:
+        if kind == "docker-archive":
+            archive.write_docker(folder / images[0].paths[0], Path(file), f"{name}:latest")
+        else:
+            archive.write_oci(folder / images[0].paths[0], Path(file))
+    except OSError as error:
+        raise BuildError(f"write {kind}={file}", error.strerror or str(error)) from error
+
+
+def _print_json(folder, built) -> None:  # type: ignore[no-untyped-def]
+    import json
+
+    rows = [
+        {
+            "label": result.label,
+            "rule": result.rule,
+            "paths": [str(folder / path) for path in result.paths],
+            "digest": result.digest or None,
+            "size": result.size,
+        }
+        for result in built.results
+    ]
+    click.echo(json.dumps(rows, indent=2))

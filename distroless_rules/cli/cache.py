@@ -1,0 +1,81 @@
+"""``distroless cache stats|gc|verify``."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import click
+
+from distroless_rules.cli.build import size_text
+from distroless_rules.cli.common import note, workspace_options
+from distroless_rules.errors import ConfigError, RequestError, StorageError
+
+__all__ = ["command"]
+
+_UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12, "ki": 2**10, "mi": 2**20, "gi": 2**30, "ti": 2**40}
+
+
+@click.group()
+def command() -> None:
+    """Look after the cache: what is in it, making it smaller, checking it."""
+
+
+def _folder(option: str) -> Path:
+    """Give the cache folder, inside or outside of a workspace."""
+    from distroless_rules.loading import workspace as workspaces
+    from distroless_rules.loading.workspace import Workspace
+    from distroless_rules.project import cache_folder
+
+    try:
+        workspace = workspaces.read(workspaces.find_root(Path.cwd()))
+    except ConfigError:
+        workspace = Workspace(Path.cwd(), "")
+    return cache_folder(workspace, option)
+
+
+def _size(text: str) -> int:
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmgt]?i?)b?", text.strip().lower())
+    if not match or match[2] not in _UNITS:
+        raise RequestError(f'read the size "{text}"', "expected a number with a unit", hint="500MB, 2GiB, 0")
+    return int(float(match[1]) * _UNITS[match[2]])
+
+
+@command.command("stats")
+@workspace_options
+def stats(cache_dir: str) -> None:
+    """Show how much is in the cache."""
+    from distroless_rules.storage import gc
+
+    folder = _folder(cache_dir)
+    found = gc.stats(folder)
+    click.echo(f"folder   {folder}")
+    click.echo(f"blobs    {found.blobs} ({size_text(found.blob_bytes)})")
+    click.echo(f"results  {found.results} ({size_text(found.result_bytes)})")
+    click.echo(f"corrupt  {found.corrupt}")
+
+
+@command.command("gc")
+@click.option("--max-size", "--max_size", required=True, metavar="SIZE", help="What may stay: 2GB, 500MiB, 0.")
+@workspace_options
+def collect(max_size: str, cache_dir: str) -> None:
+    """Remove what was not used for the longest time, until the cache is no larger than SIZE."""
+    from distroless_rules.storage import gc
+
+    limit = _size(max_size)
+    removed = gc.collect(_folder(cache_dir), limit)
+    note(f"removed {removed.blobs} blobs and {removed.results} results ({size_text(removed.bytes)})")
+
+
+@command.command("verify")
+@workspace_options
+def verify(cache_dir: str) -> None:
+    """Read every blob and compare it with its digest; set aside what differs."""
+    from distroless_rules.storage import gc
+
+    found = gc.verify(_folder(cache_dir))
+    note(f"checked {found.checked} blobs, {len(found.corrupt)} corrupt")
+    if found.corrupt:
+        raise StorageError(
+            "trust the cache", f"{len(found.corrupt)} blobs were corrupt and are set aside; they will be made again"
+        )

@@ -1,0 +1,78 @@
+"""``distroless lock``."""
+
+from __future__ import annotations
+
+import click
+
+from distroless_rules.cli.common import note, open_here, workspace_options
+from distroless_rules.errors import LockError, RequestError
+
+__all__ = ["command"]
+
+
+@click.command()
+@click.argument("debs", nargs=-1)
+@click.option("--check", is_flag=True, help="Change nothing; exit with 2 if the lock is missing or stale.")
+@click.option("--update", is_flag=True, help="Take the newest versions: of the debs named, or of all.")
+@workspace_options
+def command(debs: tuple[str, ...], check: bool, update: bool, cache_dir: str) -> None:
+    """Fix the version of every deb that BUILD files name, and of what these need.
+
+    Versions that are locked already stay, unless --update asks for newer ones. DEBS are names or @archive//name.
+    """
+    from distroless_rules.actions.evaluate import debs_wanted
+    from distroless_rules.deb import locking
+
+    if debs and not update:
+        raise RequestError(
+            "lock", "debs can be named with --update only", hint=f"write `distroless lock --update {debs[0]}`"
+        )
+    if check and update:
+        raise RequestError("lock", "--check and --update contradict each other")
+    project = open_here(cache_dir)
+    old = project.read_lock()
+    if check:
+        wanted = debs_wanted(project.workspace, project.engine)
+        archives = project.workspace.archives or {}
+        reasons = (
+            locking.check(old, archives, locking.Wanted(wanted.debs, wanted.local), root=project.root)
+            if old
+            else ["there is no distroless.lock"]
+        )
+        if reasons:
+            for reason in reasons[1:]:
+                note(f"  {reason}")
+            raise LockError("use distroless.lock", reasons[0], hint="run `distroless lock`")
+        note("distroless.lock is current")
+        return
+    names = tuple(deb.rpartition("//")[2].rpartition(":")[2] for deb in debs)
+    new = project.make_lock("as asked" if old else "there is no distroless.lock", names if update else None)
+    for line in _differences(old, new):
+        click.echo(line)
+    count = sum(len(debs) for archive in new.archives.values() for debs in archive.debs.values())
+    note(f"distroless.lock holds {count} debs" if old != new else f"distroless.lock is unchanged ({count} debs)")
+
+
+def _differences(old, new) -> list[str]:  # type: ignore[no-untyped-def]
+    """Give a line for each deb that came, went or changed its version."""
+
+    def versions(lock) -> dict[tuple[str, str, str], str]:  # type: ignore[no-untyped-def]
+        return {
+            (archive, architecture, name): deb.version
+            for archive, locked in (lock.archives if lock else {}).items()
+            for architecture, debs in locked.debs.items()
+            for name, deb in debs.items()
+        }
+
+    before, after = versions(old), versions(new)
+    lines = []
+    for key in sorted(before.keys() | after.keys()) if old else ():
+        archive, architecture, name = key
+        what = f"@{archive}//{name} ({architecture})"
+        if key not in before:
+            lines.append(f"+ {what} {after[key]}")
+        elif key not in after:
+            lines.append(f"- {what} {before[key]}")
+        elif before[key] != after[key]:
+            lines.append(f"  {what} {before[key]} -> {after[key]}")
+    return lines
