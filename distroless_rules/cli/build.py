@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 import click
 
 from distroless_rules.cli.common import build_options, note, open_here, request
 from distroless_rules.errors import BuildError, RequestError
+
+if TYPE_CHECKING:
+    from distroless_rules.build import Built
 
 __all__ = ["command", "summary"]
 
@@ -63,7 +69,7 @@ def command(
         raise built.failures[0]
 
 
-def summary(built, seconds: float) -> list[str]:  # type: ignore[no-untyped-def]
+def summary(built: Built, seconds: float) -> list[str]:
     """Give the lines that end a build: what was made, and how much work it was."""
     lines = []
     if len(built.results) <= 10:
@@ -91,12 +97,11 @@ def size_text(size: int) -> str:
     """Write a number of bytes for people: ``12.3 MB``."""
     if size < 1000:
         return f"{size} B"
-    value = float(size)
-    for unit in ("kB", "MB", "GB", "TB"):
+    value, units = size / 1000, ["kB", "MB", "GB", "TB"]
+    while value >= 999.95 and len(units) > 1:
         value /= 1000
-        if value < 999.95:
-            break
-    return f"{value:.1f} {unit}"
+        units.pop(0)
+    return f"{value:.1f} {units[0]}"
 
 
 def _archive(text: str) -> tuple[str, str]:
@@ -106,9 +111,7 @@ def _archive(text: str) -> tuple[str, str]:
     return kind, file
 
 
-def _write_archive(folder, built, kind: str, file: str) -> None:  # type: ignore[no-untyped-def]
-    from pathlib import Path
-
+def _write_archive(folder: Path, built: Built, kind: str, file: str) -> None:
     from distroless_rules.oci import archive
 
     images = [result for result in built.results if result.digest]
@@ -125,7 +128,7 @@ def _write_archive(folder, built, kind: str, file: str) -> None:  # type: ignore
         raise BuildError(f"write {kind}={file}", error.strerror or str(error)) from error
 
 
-def _print_json(folder, built) -> None:  # type: ignore[no-untyped-def]
+def _print_json(folder: Path, built: Built) -> None:
     import json
 
     rows = [

@@ -48,11 +48,9 @@ def stats(cache_dir: str) -> None:
     from distroless_rules.storage import gc
 
     folder = _folder(cache_dir)
-    found = gc.stats(folder)
-    click.echo(f"folder   {folder}")
-    click.echo(f"blobs    {found.blobs} ({size_text(found.blob_bytes)})")
-    click.echo(f"results  {found.results} ({size_text(found.result_bytes)})")
-    click.echo(f"corrupt  {found.corrupt}")
+    click.echo(folder)
+    for usage in gc.stats(folder):
+        click.echo(f"  {usage.kind:<15} {usage.count:>8}  {size_text(usage.bytes):>9}")
 
 
 @command.command("gc")
@@ -63,8 +61,10 @@ def collect(max_size: str, cache_dir: str) -> None:
     from distroless_rules.storage import gc
 
     limit = _size(max_size)
-    removed = gc.collect(_folder(cache_dir), limit)
-    note(f"removed {removed.blobs} blobs and {removed.results} results ({size_text(removed.bytes)})")
+    done = gc.collect(_folder(cache_dir), limit)
+    note(
+        f"removed {done.removed} files ({size_text(done.removed_bytes)}), kept {done.kept} ({size_text(done.kept_bytes)})"
+    )
 
 
 @command.command("verify")
@@ -73,9 +73,10 @@ def verify(cache_dir: str) -> None:
     """Read every blob and compare it with its digest; set aside what differs."""
     from distroless_rules.storage import gc
 
-    found = gc.verify(_folder(cache_dir))
-    note(f"checked {found.checked} blobs, {len(found.corrupt)} corrupt")
-    if found.corrupt:
-        raise StorageError(
-            "trust the cache", f"{len(found.corrupt)} blobs were corrupt and are set aside; they will be made again"
-        )
+    damaged = gc.verify(_folder(cache_dir))
+    for damage in damaged:
+        click.echo(f"{damage.path}: {damage.cause}")
+    if damaged:
+        cause = f"{len(damaged)} files were damaged and are set aside; what they held will be made again"
+        raise StorageError("trust the cache", cause)
+    note("every blob is what its name says")

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from distroless_rules.cli.common import note, open_here, workspace_options
 from distroless_rules.errors import LockError, RequestError
+
+if TYPE_CHECKING:
+    from distroless_rules.values.archive import Lock
 
 __all__ = ["command"]
 
@@ -53,10 +58,10 @@ def command(debs: tuple[str, ...], check: bool, update: bool, cache_dir: str) ->
     note(f"distroless.lock holds {count} debs" if old != new else f"distroless.lock is unchanged ({count} debs)")
 
 
-def _differences(old, new) -> list[str]:  # type: ignore[no-untyped-def]
+def _differences(old: Lock | None, new: Lock) -> list[str]:
     """Give a line for each deb that came, went or changed its version."""
 
-    def versions(lock) -> dict[tuple[str, str, str], str]:  # type: ignore[no-untyped-def]
+    def versions(lock: Lock | None) -> dict[tuple[str, str, str], str]:
         return {
             (archive, architecture, name): deb.version
             for archive, locked in (lock.archives if lock else {}).items()

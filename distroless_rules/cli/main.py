@@ -66,7 +66,7 @@ def main(arguments: list[str] | None = None) -> None:
     words = sys.argv[1:] if arguments is None else arguments
     debug = "--debug" in words or bool(os.environ.get("DISTROLESS_DEBUG"))
     try:
-        status = command.main([word for word in _before_dashes(words)], "distroless", standalone_mode=False)
+        status = command.main(_before_dashes(words), "distroless", standalone_mode=False)
     except BaseException as error:
         if debug and not isinstance(error, SystemExit | click.ClickException | click.exceptions.Exit):
             raise
