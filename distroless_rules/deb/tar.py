@@ -1,0 +1,233 @@
+"""Tar archives read as a stream into a checked model of paths.
+
+Pieces of bytes come in; entries go out, each with the place and the SHA-256 of its bytes. Nothing is laid out on disk.
+Refused by name: paths that climb out or lie beneath a link or file of the same archive, devices, sparse files, hard
+links to what is not there yet, and two members that give one path different content.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from typing import BinaryIO
+
+from distroless_rules.deb.tar_header import BLOCK, Header, parse, records
+from distroless_rules.errors import FormatError
+from distroless_rules.values.path import clean, parents
+from distroless_rules.values.tree import Entry, Kind
+
+__all__ = ["entries", "read"]
+
+_READ = 1 << 20
+_MAX_EXTENDED = 1 << 20  # bytes of one long name or pax header
+_MAX_ENTRIES = 2_000_000
+_ZEROS = bytes(BLOCK)
+_KINDS = {"0": Kind.FILE, "7": Kind.FILE, "1": Kind.HARDLINK, "2": Kind.SYMLINK, "5": Kind.DIRECTORY}
+_REFUSED = {
+    "3": "a character device",
+    "4": "a block device",
+    "6": "a named pipe",
+    "S": "a sparse file",
+    "M": "a part of a file",
+    "D": "a list of files",
+}
+
+
+def read(file: BinaryIO, source: str, what: str = "tar archive") -> Iterator[Entry]:
+    """Give the entries of an archive that is not compressed.
+
+    Args:
+        file: the archive, at its start.
+        source: the hexadecimal SHA-256 of the whole archive, for the entries' ``source``.
+        what: what is read, for messages.
+
+    Raises:
+        FormatError: if it is malformed or hostile.
+    """
+    return entries(iter(lambda: file.read(_READ), b""), what, source)
+
+
+def entries(pieces: Iterable[bytes], what: str, source: str = "") -> Iterator[Entry]:
+    """Give the entries of an archive whose bytes come in pieces; every piece is taken, to the last.
+
+    Args:
+        pieces: the archive's bytes.
+        what: what is read, for messages.
+        source: what the entries of files name as the blob that holds their bytes.
+
+    Raises:
+        FormatError: if it is malformed or hostile.
+    """
+    stream = _Stream(pieces, what)
+    model = _Model(what)
+    shared: dict[str, bytes] = {}
+    extended: dict[str, bytes] = {}
+    while (block := stream.take(BLOCK)) != _ZEROS:
+        header = parse(block, what)
+        if header.type in "xgLKXV":
+            _extend(header, stream, shared, extended, what)
+            continue
+        header.extend({**shared, **extended}, what)
+        extended = {}
+        yield from model.add(_entry(header, stream, source, what))
+    stream.drain()
+
+
+def _extend(header: Header, stream: _Stream, shared: dict[str, bytes], extended: dict[str, bytes], what: str) -> None:
+    """Take in a header that is about the next member, or about all that follow."""
+    if header.size > _MAX_EXTENDED:
+        raise FormatError(f"read {what}", f"an extended header of {header.size} bytes is more than {_MAX_EXTENDED}")
+    data = stream.take(header.size)
+    stream.skip_padding(header.size)
+    if header.type == "g":
+        shared.update(records(data, what))
+    elif header.type in "xX":
+        extended.update(records(data, what))
+    elif header.type in "LK":
+        extended["path" if header.type == "L" else "linkpath"] = data.partition(b"\0")[0]
+
+
+def _entry(header: Header, stream: _Stream, source: str, what: str) -> Entry:
+    path = clean(header.path, what=what)
+    if refused := _REFUSED.get(header.type):
+        raise FormatError(f"read {what}", f'"{path}" is {refused}')
+    kind = _KINDS.get(header.type)
+    if kind is None:
+        raise FormatError(f"read {what}", f'"{path}" has the unknown type {header.type!r}')
+    if kind is Kind.FILE and header.path.endswith("/"):
+        kind = Kind.DIRECTORY  # as archives older than POSIX wrote folders
+    if kind is not Kind.FILE:
+        if header.size and kind is not Kind.HARDLINK:
+            raise FormatError(f"read {what}", f'"{path}" is no file and yet has {header.size} bytes')
+        # pax lets a hard link repeat its file's bytes; they are the file's, so they are passed over.
+        stream.hash(header.size)
+        stream.skip_padding(header.size)
+        target = clean(header.target, what=what) if kind is Kind.HARDLINK else header.target
+        if kind is Kind.SYMLINK and (not target or "\0" in target):
+            raise FormatError(f"read {what}", f'the link "{path}" names nothing')
+        return Entry(
+            path,
+            kind,
+            header.mode if kind is not Kind.SYMLINK else 0o777,
+            header.uid,
+            header.gid,
+            target="" if kind is Kind.DIRECTORY else target,
+            xattrs=tuple(sorted(header.xattrs)),
+            mtime=header.mtime,
+        )
+    offset = stream.offset
+    sha256 = stream.hash(header.size)
+    stream.skip_padding(header.size)
+    return Entry(
+        path,
+        kind,
+        header.mode,
+        header.uid,
+        header.gid,
+        header.size,
+        sha256=sha256,
+        source=source,
+        offset=offset,
+        xattrs=tuple(sorted(header.xattrs)),
+        mtime=header.mtime,
+    )
+
+
+class _Model:
+    """The paths seen so far."""
+
+    def __init__(self, what: str) -> None:
+        self._doing = f"read {what}"
+        self._seen: dict[str, Entry] = {}
+
+    def add(self, entry: Entry) -> Iterator[Entry]:
+        """Give the entry back unless it was there before."""
+        path, seen = entry.path, self._seen
+        if len(seen) >= _MAX_ENTRIES:
+            raise FormatError(self._doing, f"it has more than {_MAX_ENTRIES} entries")
+        above = path.rpartition("/")[0]
+        if above not in seen or seen[above].kind is not Kind.DIRECTORY:
+            self._check_parents(path)
+        if not path and entry.kind is not Kind.DIRECTORY:
+            raise FormatError(self._doing, "its root is no folder")
+        if entry.kind is Kind.HARDLINK:
+            file = seen.get(entry.target)
+            if file is None or file.kind not in (Kind.FILE, Kind.HARDLINK):
+                raise FormatError(self._doing, f'"{path}" is a hard link to "{entry.target}", no file before it')
+        before = seen.get(path)
+        if before is None:
+            seen[path] = entry
+            yield entry
+        elif not _same(before, entry):
+            raise FormatError(self._doing, f'it has "{path}" twice, with different content')
+
+    def _check_parents(self, path: str) -> None:
+        for parent in parents(path):
+            there = self._seen.get(parent)
+            if there is not None and there.kind is not Kind.DIRECTORY:
+                raise FormatError(self._doing, f'"{path}" lies beneath "{parent}", which is no folder there')
+
+
+def _same(a: Entry, b: Entry) -> bool:
+    def what(entry: Entry) -> tuple[object, ...]:
+        return (entry.kind, entry.mode, entry.uid, entry.gid, entry.size, entry.target, entry.sha256, entry.xattrs)
+
+    return what(a) == what(b)
+
+
+class _Stream:
+    """Pieces of bytes as one stream that counts.
+
+    Attributes:
+        offset: bytes taken so far.
+    """
+
+    def __init__(self, pieces: Iterable[bytes], what: str) -> None:
+        self._pieces = iter(pieces)
+        self._what = what
+        self._piece = memoryview(b"")
+        self.offset = 0
+
+    def take(self, size: int) -> bytes:
+        """Give the next ``size`` bytes."""
+        piece = self._piece
+        if len(piece) >= size:
+            self._piece = piece[size:]
+            self.offset += size
+            return piece[:size].tobytes()
+        return b"".join(self._parts(size))
+
+    def hash(self, size: int) -> str:
+        """Take the next ``size`` bytes and give their SHA-256, hexadecimal."""
+        piece = self._piece
+        if len(piece) >= size:
+            self._piece = piece[size:]
+            self.offset += size
+            return hashlib.sha256(piece[:size]).hexdigest()
+        state = hashlib.sha256()
+        for part in self._parts(size):
+            state.update(part)
+        return state.hexdigest()
+
+    def skip_padding(self, size: int) -> None:
+        """Take what fills the last block of ``size`` bytes."""
+        self.take(-size % BLOCK)
+
+    def drain(self) -> None:
+        """Take all that is left."""
+        for _ in self._pieces:
+            pass
+
+    def _parts(self, size: int) -> Iterator[memoryview]:
+        left = size
+        while left:
+            if not self._piece:
+                following = next(self._pieces, None)
+                if following is None:
+                    raise FormatError(f"read {self._what}", "it is cut off")
+                self._piece = memoryview(following)
+                continue
+            part, self._piece = self._piece[:left], self._piece[left:]
+            left -= len(part)
+            self.offset += len(part)
+            yield part
