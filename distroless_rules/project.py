@@ -69,9 +69,11 @@ class Project:
         Raises:
             LockError: if it cannot be read.
         """
+        if not self.lock_path.exists():
+            return None
         from distroless_rules.deb import lock
 
-        return lock.read(self.lock_path) if self.lock_path.exists() else None
+        return lock.read(self.lock_path)
 
     def lock_for_build(self, locked: bool) -> Lock:
         """Give the lock to build with; made if there is none, renewed if ``distroless.toml`` asks for other debs.

@@ -44,11 +44,13 @@ class DebTargets:
             made = self._made[label, platform] = self._make(label, self._locked(label, platform))
         return made
 
+    def _check_form(self, label: Label) -> None:
+        if label.package not in ("", label.name):
+            hint = f'write "@{label.repo}//{label.name}"'
+            raise AnalysisError(f'resolve "{label}"', "a deb's label has one part", hint=hint)
+
     def _locked(self, label: Label, platform: str) -> LockedDeb:
-        if label.package != label.name and label.package:
-            raise AnalysisError(
-                f'resolve "{label}"', "a deb's label has one part", hint=f'write "@{label.repo}//{label.name}"'
-            )
+        self._check_form(label)
         architecture = Platform.parse(platform).deb
         archive = self._archives[label.repo]
         if architecture not in archive.architectures:

@@ -30,10 +30,12 @@ class TargetGraph:
     Attributes:
         targets: every target, dependencies before what needs them.
         roots: the targets asked for.
+        named: each label asked for -> the target that it means, aliases followed.
     """
 
     targets: dict[Key, Target] = field(default_factory=dict)
     roots: tuple[Key, ...] = ()
+    named: dict[Label, Key] = field(default_factory=dict)
 
     def networkx(self) -> networkx.DiGraph[Key]:
         """Give the graph: an edge from each target to what it needs, with ``stage`` and ``attribute``."""
@@ -60,10 +62,11 @@ def configure(
         StaleLockError: if a deb is not locked.
     """
     builder = _Builder(loader, resolver, debs, configuration)
-    roots = tuple(dict.fromkeys(builder.key(label) for label in labels))
+    named = {label: builder.key(label) for label in labels}
+    roots = tuple(dict.fromkeys(named.values()))
     for root in roots:
         builder.visit(root)
-    return TargetGraph(builder.done, roots)
+    return TargetGraph(builder.done, roots, named)
 
 
 class _Builder:

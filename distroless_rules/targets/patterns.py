@@ -14,17 +14,17 @@ from distroless_rules.values.label import Label, Pattern
 __all__ = ["expand"]
 
 
-def expand(loader: Loader, patterns: Iterable[Pattern]) -> list[Label]:
+def expand(loader: Loader, patterns: Iterable[Pattern], *, manual: bool = False) -> list[Label]:
     """Give the labels that patterns mean, in their order, each once; a negative one takes away what came before.
 
-    A pattern for many leaves out targets tagged ``manual``.
+    A pattern for many leaves out targets tagged ``manual``, unless ``manual`` asks for them too.
 
     Raises:
         LoadError: if a package cannot be loaded, or a pattern means nothing.
     """
     found: dict[Label, None] = {}
     for pattern in patterns:
-        labels = list(_labels(loader, pattern))
+        labels = list(_labels(loader, pattern, manual))
         if not labels and not pattern.negative and pattern.name:
             raise LoadError(f'find targets of "{pattern}"', "there are none")
         for label in labels:
@@ -35,7 +35,7 @@ def expand(loader: Loader, patterns: Iterable[Pattern]) -> list[Label]:
     return list(found)
 
 
-def _labels(loader: Loader, pattern: Pattern) -> Iterator[Label]:
+def _labels(loader: Loader, pattern: Pattern, manual: bool) -> Iterator[Label]:
     if pattern.name:
         yield Label(pattern.repo, pattern.package, pattern.name)
         return
@@ -46,5 +46,5 @@ def _labels(loader: Loader, pattern: Pattern) -> Iterator[Label]:
             raise LoadError(f'find targets of "{pattern}"', "no folder there has a BUILD file")
     for package in packages:
         for declared in loader.package(pattern.repo, package).targets.values():
-            if pattern.negative or "manual" not in (declared.values.get("tags") or ()):
+            if pattern.negative or manual or "manual" not in (declared.values.get("tags") or ()):
                 yield declared.label

@@ -1,0 +1,106 @@
+"""``distroless query``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from distroless_rules.cli.common import definitions, note, open_here, request_options, workspace_options
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from distroless_rules.targets.query import Node
+
+__all__ = ["command"]
+
+_STAGES = {"all": ("build", "runtime"), "build": ("build",), "runtime": ("runtime",)}
+
+
+@click.command()
+@click.argument("words", metavar="EXPRESSION", nargs=-1, required=True)
+@click.option(
+    "--output",
+    type=click.Choice(["label", "label_kind", "json", "dot"]),
+    default="label",
+    show_default=True,
+    help="What is printed: labels, kinds and labels, JSON, or a graph for Graphviz.",
+)
+@click.option(
+    "--stage",
+    type=click.Choice(list(_STAGES)),
+    default="all",
+    show_default=True,
+    help="The dependencies that are followed: those on build stages, those on what is in the image, or all.",
+)
+@request_options
+@workspace_options
+def command(
+    words: tuple[str, ...], output: str, stage: str, platform: str, define: tuple[str, ...], cache_dir: str
+) -> None:
+    """Ask what targets there are and what they need.
+
+    EXPRESSION is in Bazel's query language: patterns; + - ^; let; set(); deps, rdeps, somepath, allpaths, kind, attr,
+    filter, labels and some. Quote it for the shell: distroless query 'deps(//app:image) - //lib/...'.
+    """
+    from distroless_rules.actions.evaluate import query
+    from distroless_rules.targets.query import Question
+    from distroless_rules.targets.query_syntax import parse
+    from distroless_rules.values.archive import Lock
+
+    project = open_here(cache_dir)
+    expression = parse(" ".join(words), project.folder)
+    question = Question(expression, frozenset(_STAGES[stage]), platform, definitions(define))
+    answer = query(project.workspace, project.read_lock() or Lock(), question, project.engine)
+    for message in answer.messages:
+        note(f"DEBUG: {message}")
+    if answer.unlocked:
+        count = f"{len(answer.unlocked)} deb{'s are' if len(answer.unlocked) > 1 else ' is'}"
+        note(f"{count} not in distroless.lock, so what they need is not known; `distroless lock` adds them")
+    text = "\n".join(_lines(answer.nodes, output))
+    if text:
+        click.echo(text)
+
+
+def _lines(nodes: tuple[Node, ...], output: str) -> Iterator[str]:
+    if output == "json":
+        yield _json(nodes)
+    elif output == "dot":
+        yield from _dot(nodes)
+    elif output == "label_kind":
+        yield from (f"{node.kind} {node.label}" for node in nodes)
+    else:
+        yield from (node.label for node in nodes)
+
+
+def _json(nodes: tuple[Node, ...]) -> str:
+    import json
+
+    rows = [
+        {
+            "label": node.label,
+            "kind": node.kind,
+            "location": node.at or None,
+            "needs": [{"attribute": name, "stage": stage, "label": label} for name, stage, label in node.needs],
+        }
+        for node in nodes
+    ]
+    return json.dumps(rows, indent=2)
+
+
+def _dot(nodes: tuple[Node, ...]) -> Iterator[str]:
+    """Draw the targets found, with an edge between two where one needs the other; dashed into a build stage."""
+    import json
+
+    found = {node.label for node in nodes}
+    yield "digraph query {"
+    yield "  node [shape=box];"
+    for node in nodes:
+        yield f"  {json.dumps(node.label)};"
+    for node in nodes:
+        for stage, label in dict.fromkeys((stage, label) for _, stage, label in node.needs):
+            if label in found:
+                style = " [style=dashed]" if stage == "build" else ""
+                yield f"  {json.dumps(node.label)} -> {json.dumps(label)}{style};"
+    yield "}"
