@@ -1,0 +1,1 @@
+"""OCI images: layers, configs, manifests, layouts, archives, and running them."""
