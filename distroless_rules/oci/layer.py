@@ -1,6 +1,7 @@
 """A layer: entries in order and the blobs that hold their bytes in, a compressed tar archive out.
 
 The archive is never whole in memory: it is put together in pieces of fixed size, which are compressed on all cores.
+The bytes of files are not hashed one by one: blobs were checked against their digests before they got here.
 Source: OCI image-spec 1.1, layer.md.
 """
 
@@ -9,19 +10,24 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
-from distroless_rules.errors import FormatError
+from distroless_rules.errors import FormatError, StorageError
 from distroless_rules.oci.compressor import Compressor
 from distroless_rules.oci.tar import END, header, padding
+from distroless_rules.values.path import clean
 from distroless_rules.values.tree import Entry, Kind
 
 __all__ = ["Map", "Written", "write"]
 
-Map = Callable[[Callable[[bytearray], bytes], Iterable[bytearray]], Iterator[bytes]]
-"""Applies a function on all cores, giving results in order."""
+_MAX_OPEN = 32  # several layers are written at a time, and a process may have 1024 files open
+_MAX_OFFSET = (1 << 63) - 1
+
+_Packed: TypeAlias = "bytes | bytearray"
+Map: TypeAlias = Callable[[Callable[[bytearray], _Packed], Iterable[bytearray]], Iterator[_Packed]]
+"""Applies a function on all cores, giving results in order and reading few items ahead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +48,7 @@ class Written:
 def write(
     entries: Sequence[Entry],
     blobs: Mapping[str, Path],
-    sink: Callable[[bytes | bytearray], object],
+    sink: Callable[[_Packed], object],
     compressor: Compressor,
     map_: Map,
     mtime: int = 0,
@@ -50,7 +56,7 @@ def write(
     """Write a layer.
 
     Args:
-        entries: what it holds; every folder before what is in it.
+        entries: what it holds; every folder before what is in it, every file before hard links to it.
         blobs: hexadecimal SHA-256 -> the file with the bytes that entries name as their source.
         sink: takes the compressed bytes in order.
         compressor: how to compress.
@@ -58,11 +64,12 @@ def write(
         mtime: the time of every entry, seconds since 1970.
 
     Raises:
-        FormatError: if an entry is there twice, comes before its folder, or its bytes are not there.
+        FormatError: if an entry is malformed, there twice or out of order, or its bytes are not there.
+        StorageError: if a blob cannot be read.
     """
     _check(entries)
-    with ExitStack() as stack:
-        archive = _Archive(blobs, stack, compressor.piece)
+    with _Blobs(blobs) as opened:
+        archive = _Archive(opened, compressor.piece)
         pieces = archive.pieces(entries, mtime)
         for packed in map_(compressor.compress, pieces) if compressor.compress else pieces:
             sink(packed)
@@ -70,15 +77,20 @@ def write(
     return Written("sha256:" + archive.state.hexdigest(), archive.size, files)
 
 
-def _check(entries: Sequence[Entry]) -> None:
-    seen: dict[str, Kind] = {"": Kind.DIRECTORY}
+def _check(entries: Iterable[Entry]) -> None:
+    """Check that the entries are a tree, in an order in which it can be made."""
+    seen = {"": Kind.DIRECTORY}
     for number, entry in enumerate(entries):
         path, doing = entry.path, f'write "/{entry.path}" to a layer'
+        if clean(path, what="a layer's recipe") != path:
+            raise FormatError(doing, "its path is not normal")
         if path in seen and (path or number):
-            raise FormatError(doing, "it is there twice")
+            raise FormatError(doing, "it is there twice" if path else "the root is not the first entry")
+        if not path and entry.kind is not Kind.DIRECTORY:
+            raise FormatError(doing, "the root is not a folder")
         if seen.get(path.rpartition("/")[0]) is not Kind.DIRECTORY:
             raise FormatError(doing, "its folder does not come before it")
-        if entry.kind is Kind.HARDLINK and seen.get(entry.target) is not Kind.FILE:
+        if entry.kind is Kind.HARDLINK and seen.get(entry.target) not in (Kind.FILE, Kind.HARDLINK):
             raise FormatError(doing, f'it is a hard link to "/{entry.target}", no file before it')
         seen[path] = entry.kind
 
@@ -86,69 +98,92 @@ def _check(entries: Sequence[Entry]) -> None:
 class _Archive:
     """A tar archive in pieces of one size; counts and hashes them."""
 
-    def __init__(self, blobs: Mapping[str, Path], stack: ExitStack, piece: int) -> None:
+    def __init__(self, blobs: _Blobs, piece: int) -> None:
         self._blobs = blobs
-        self._stack = stack
         self._piece = piece
-        self._files: dict[str, int] = {}
+        self._buffer = bytearray(piece)
+        self._at = 0  # how much of the buffer is filled
         self.state = hashlib.sha256()
         self.size = 0
 
     def pieces(self, entries: Iterable[Entry], mtime: int) -> Iterator[bytearray]:
-        """Give the archive's bytes."""
-        buffer, at = bytearray(self._piece), 0
-        for part in self._parts(entries, mtime):
-            if isinstance(part, Entry):
-                copied = 0
-                while copied < part.size:
-                    size = min(part.size - copied, self._piece - at)
-                    self._copy(part, copied, memoryview(buffer)[at : at + size])
-                    copied, at = copied + size, at + size
-                    if at == self._piece:
-                        yield self._count(buffer)
-                        buffer, at = bytearray(self._piece), 0
-                continue
-            start = 0
-            while start < len(part):
-                size = min(len(part) - start, self._piece - at)
-                buffer[at : at + size] = part[start : start + size]
-                start, at = start + size, at + size
-                if at == self._piece:
-                    yield self._count(buffer)
-                    buffer, at = bytearray(self._piece), 0
-        if at:
-            yield self._count(buffer[:at])
-
-    def _parts(self, entries: Iterable[Entry], mtime: int) -> Iterator[bytes | Entry]:
-        """Give headers and padding as bytes, and an entry where its own bytes belong."""
+        """Give the archive's bytes, the last piece shorter than the others."""
         for entry in entries:
-            yield header(entry, mtime)
+            yield from self._append(header(entry, mtime))
             if entry.size:
-                yield entry
-                if fill := padding(entry.size):
-                    yield bytes(fill)
-        yield END
+                yield from self._copy(entry)
+                yield from self._append(bytes(padding(entry.size)))
+        yield from self._append(END)
+        if self._at:
+            yield self._count(self._buffer[: self._at])
 
-    def _copy(self, entry: Entry, done: int, into: memoryview) -> None:
-        file = self._files.get(entry.source)
-        if file is None:
-            file = self._open(entry)
-        while into:
-            count = os.preadv(file, [into], entry.offset + done)
-            if not count:
-                raise FormatError(f'write "/{entry.path}" to a layer', "the blob with its bytes ends before they do")
-            done += count
-            into = into[count:]
+    def _append(self, data: bytes) -> Iterator[bytearray]:
+        done = 0
+        while done < len(data):
+            size = min(len(data) - done, self._piece - self._at)
+            self._buffer[self._at : self._at + size] = data[done : done + size]
+            done += size
+            yield from self._advance(size)
 
-    def _open(self, entry: Entry) -> int:
-        path = self._blobs.get(entry.source)
-        if path is None:
-            raise FormatError(f'write "/{entry.path}" to a layer', f"no input has the SHA-256 {entry.source[:12]}")
-        file = self._files[entry.source] = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-        self._stack.callback(os.close, file)
-        return file
+    def _copy(self, entry: Entry) -> Iterator[bytearray]:
+        if not 0 <= entry.offset <= _MAX_OFFSET - entry.size:
+            raise FormatError(f'write "/{entry.path}" to a layer', f"its bytes start at {entry.offset}")
+        done = 0
+        while done < entry.size:
+            size = min(entry.size - done, self._piece - self._at)
+            with memoryview(self._buffer) as view:
+                self._blobs.read(entry, done, view[self._at : self._at + size])
+            done += size
+            yield from self._advance(size)
+
+    def _advance(self, size: int) -> Iterator[bytearray]:
+        self._at += size
+        if self._at == self._piece:
+            full, self._buffer, self._at = self._buffer, bytearray(self._piece), 0
+            yield self._count(full)
 
     def _count(self, piece: bytearray) -> bytearray:
         self.state.update(piece)
         self.size += len(piece)
         return piece
+
+
+class _Blobs:
+    """The blobs that entries take their bytes from; those last used are open."""
+
+    def __init__(self, paths: Mapping[str, Path]) -> None:
+        self._paths = paths
+        self._open: dict[str, int] = {}
+
+    def __enter__(self) -> _Blobs:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for file in self._open.values():
+            os.close(file)
+
+    def read(self, entry: Entry, start: int, into: memoryview) -> None:
+        """Fill ``into`` with an entry's bytes from ``start`` on."""
+        doing = f'write "/{entry.path}" to a layer'
+        path = self._paths.get(entry.source)
+        if path is None:
+            raise FormatError(doing, f'no input has the SHA-256 "{entry.source[:64]}"')
+        try:
+            file = self._file(entry.source, path)
+            while into:
+                count = os.preadv(file, [into], entry.offset + start)
+                if not count:
+                    raise FormatError(doing, "the blob with its bytes ends before they do")
+                start += count
+                into = into[count:]
+        except OSError as error:
+            raise StorageError(doing, f"the blob with its bytes cannot be read: {error}") from error
+
+    def _file(self, source: str, path: Path) -> int:
+        file = self._open.pop(source, None)
+        if file is None:
+            if len(self._open) == _MAX_OPEN:
+                os.close(self._open.pop(next(iter(self._open))))
+            file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        self._open[source] = file  # the one last used comes last
+        return file
