@@ -69,11 +69,9 @@ class Project:
         Raises:
             LockError: if it cannot be read.
         """
-        if not self.lock_path.exists():
-            return None
         from distroless_rules.deb import lock
 
-        return lock.read(self.lock_path)
+        return lock.read(self.lock_path) if self.lock_path.exists() else None
 
     def lock_for_build(self, locked: bool) -> Lock:
         """Give the lock to build with; made if there is none, renewed if ``distroless.toml`` asks for other debs.

@@ -17,8 +17,6 @@ from distroless_rules.targets.configuration import Configuration
 from distroless_rules.targets.debs import DebTargets
 from distroless_rules.targets.graph import TargetGraph, configure
 from distroless_rules.targets.patterns import expand
-from distroless_rules.targets.query import Answer, Question, answer
-from distroless_rules.targets.query_debs import QueriedDebs
 from distroless_rules.targets.resolve import Resolver
 from distroless_rules.targets.wanted import WantedDebs, wanted_debs
 from distroless_rules.values.archive import Lock
@@ -26,7 +24,7 @@ from distroless_rules.values.label import Label
 from distroless_rules.values.platform import HOST, Platform
 from distroless_rules.values.request import Request
 
-__all__ = ["Engine", "Evaluated", "analyse", "debs_wanted", "evaluate", "load", "query"]
+__all__ = ["Engine", "Evaluated", "analyse", "debs_wanted", "evaluate", "load"]
 
 
 @dataclass(frozen=True)
@@ -66,23 +64,6 @@ def debs_wanted(workspace: Workspace, engine: Engine) -> WantedDebs:
     def work(enter: Callable[[str], None]) -> WantedDebs:
         loader, _ = load(workspace, enter, engine)
         return wanted_debs(loader, frozenset(workspace.archives or {}))
-
-    return guard.run(work)
-
-
-def query(workspace: Workspace, lock: Lock, question: Question, engine: Engine) -> Answer:
-    """Load and configure what a query names, and answer it.
-
-    Raises:
-        LoadError, AnalysisError, LabelError: naming the place in the workspace's files.
-    """
-
-    def work(enter: Callable[[str], None]) -> Answer:
-        loader, _ = load(workspace, enter, engine)
-        archives = workspace.archives or {}
-        resolver = Resolver(loader, archives)
-        configuration = Configuration(_platform(resolver, question.platform), question.define)
-        return answer(loader, resolver, QueriedDebs(loader, archives, lock), question, configuration)
 
     return guard.run(work)
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from distroless_rules.project import Project
     from distroless_rules.values.request import Request
 
-__all__ = ["build_options", "definitions", "note", "open_here", "request", "request_options", "workspace_options"]
+__all__ = ["build_options", "note", "open_here", "request", "workspace_options"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -90,23 +90,14 @@ def request(project: Project, patterns: tuple[str, ...], platform: str, define: 
     from distroless_rules.values.label import Pattern
     from distroless_rules.values.request import Request
 
-    wanted = tuple(Pattern.parse(pattern, package=project.folder) for pattern in patterns)
-    return Request(wanted, platform, definitions(define))
-
-
-def definitions(define: tuple[str, ...]) -> dict[str, str]:
-    """Read the values of ``--define``.
-
-    Raises:
-        RequestError: for one that is not KEY=VALUE.
-    """
     values = {}
     for text in define:
         key, equals, value = text.partition("=")
         if not equals or not key:
             raise RequestError(f'read --define "{text}"', "expected KEY=VALUE")
         values[key] = value
-    return values
+    wanted = tuple(Pattern.parse(pattern, package=project.folder) for pattern in patterns)
+    return Request(wanted, platform, values)
 
 
 def _here() -> Path:

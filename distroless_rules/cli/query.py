@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from distroless_rules.cli.common import definitions, note, open_here, request_options, workspace_options
+from distroless_rules.cli.common import note, open_here, request, request_options, workspace_options
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from distroless_rules.targets.query import Node
 
-__all__ = ["command"]
+__all__ = ["command", "quoted"]
 
 _STAGES = {"all": ("build", "runtime"), "build": ("build",), "runtime": ("runtime",)}
 
@@ -44,15 +44,14 @@ def command(
     EXPRESSION is in Bazel's query language: patterns; + - ^; let; set(); deps, rdeps, somepath, allpaths, kind, attr,
     filter, labels and some. Quote it for the shell: distroless query 'deps(//app:image) - //lib/...'.
     """
-    from distroless_rules.actions.evaluate import query
+    from distroless_rules.asking import ask
     from distroless_rules.targets.query import Question
     from distroless_rules.targets.query_syntax import parse
-    from distroless_rules.values.archive import Lock
 
     project = open_here(cache_dir)
     expression = parse(" ".join(words), project.folder)
-    question = Question(expression, frozenset(_STAGES[stage]), platform, definitions(define))
-    answer = query(project.workspace, project.read_lock() or Lock(), question, project.engine)
+    question = Question(expression, frozenset(_STAGES[stage]), platform, request(project, (), platform, define).define)
+    answer = ask(project, question)
     for message in answer.messages:
         note(f"DEBUG: {message}")
     if answer.unlocked:
@@ -91,16 +90,19 @@ def _json(nodes: tuple[Node, ...]) -> str:
 
 def _dot(nodes: tuple[Node, ...]) -> Iterator[str]:
     """Draw the targets found, with an edge between two where one needs the other; dashed into a build stage."""
-    import json
-
     found = {node.label for node in nodes}
     yield "digraph query {"
     yield "  node [shape=box];"
     for node in nodes:
-        yield f"  {json.dumps(node.label)};"
+        yield f"  {quoted(node.label)};"
     for node in nodes:
         for stage, label in dict.fromkeys((stage, label) for _, stage, label in node.needs):
             if label in found:
                 style = " [style=dashed]" if stage == "build" else ""
-                yield f"  {json.dumps(node.label)} -> {json.dumps(label)}{style};"
+                yield f"  {quoted(node.label)} -> {quoted(label)}{style};"
     yield "}"
+
+
+def quoted(text: str) -> str:
+    """Write a string as Graphviz reads it."""
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
