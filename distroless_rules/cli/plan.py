@@ -1,0 +1,156 @@
+"""``distroless plan``."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import click
+
+from distroless_rules.cli.common import note, open_here, request, request_options, workspace_options
+from distroless_rules.errors import RequestError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from distroless_rules.actions.action import Action
+    from distroless_rules.cli.plan_text import Planned
+    from distroless_rules.project import Project
+    from distroless_rules.values.request import Request
+
+__all__ = ["command"]
+
+
+@click.command()
+@click.argument("target")
+@click.option("--json", "output", flag_value="json", help="Print the plan as JSON.")
+@click.option("--dot", "output", flag_value="dot", help="Print the actions as a graph for Graphviz.")
+@click.option("--locked", is_flag=True, help="Fail if distroless.lock is missing or stale; never change it.")
+@request_options
+@workspace_options
+def command(
+    target: str, output: str | None, locked: bool, platform: str, define: tuple[str, ...], cache_dir: str
+) -> None:
+    """Show the stages of TARGET, what crosses between them, and what is cached; nothing is built or fetched.
+
+    A lock that is missing or stale is made first, as for a build.
+    """
+    from distroless_rules.cli.plan_text import drawn
+    from distroless_rules.cli.progress import Progress
+
+    with Progress() as progress:
+        project = open_here(cache_dir, progress.status)
+        wanted = request(project, (target,), platform, define)
+        if not wanted.patterns[0].name or wanted.patterns[0].negative:
+            raise RequestError(f'plan "{target}"', "it is not the label of one target")
+        planned = _planned(project, wanted, locked)
+    if output == "json":
+        click.echo(json.dumps(_document(planned), indent=2))
+    else:
+        click.echo("\n".join(_dot(planned) if output == "dot" else drawn(planned)))
+
+
+def _planned(project: Project, wanted: Request, locked: bool) -> Planned:
+    """Analyse, and foresee what a build would do."""
+    from distroless_rules import build as spine
+    from distroless_rules import outputs
+    from distroless_rules.actions.stages import staged, stages
+    from distroless_rules.cli.plan_text import Planned
+    from distroless_rules.execution import events
+    from distroless_rules.execution.forecast import forecast
+    from distroless_rules.execution.plan import make
+
+    analysis, _ = spine.analysed(project, wanted, spine.Options(locked=locked))
+    analysis = staged(analysis, _runtime(project, wanted))
+    for message in analysis.messages:
+        note(f"DEBUG: {message}")
+    target = analysis.wanted[0]
+    artifacts = list(outputs.artifacts(target))
+    divided = stages(analysis, artifacts)
+    plan = make(analysis.actions, artifacts)
+    with spine.Machine(project, 1, events.ignore) as machine:
+        foreseen = forecast(plan, artifacts, machine.executor, machine.supply)
+    states = {plan.actions[position]: foreseen.states[position] for position in plan.needed}
+    platforms = dict.fromkeys(action.platform for action in states if action.platform)
+    return Planned(target, ", ".join(platforms), divided, states, foreseen)
+
+
+def _runtime(project: Project, wanted: Request) -> frozenset[str]:
+    """Give the labels of what the target reaches by runtime edges alone."""
+    from distroless_rules.asking import ask
+    from distroless_rules.targets.query import Question
+    from distroless_rules.targets.query_syntax import Call, Matches
+
+    everything = Call("deps", (Matches(wanted.patterns),))
+    answer = ask(project, Question(everything, frozenset({"runtime"}), wanted.platform, wanted.define))
+    return frozenset(node.label for node in answer.nodes)
+
+
+def _document(planned: Planned) -> dict[str, object]:
+    crossings = [
+        {
+            "path": crossing.artifact.path,
+            "from": crossing.maker.owner,
+            "to": list(dict.fromkeys(user.owner for user in crossing.users)),
+        }
+        for crossing in planned.stages.crossings
+    ]
+    downloads = [
+        {"path": artifact.path, "size": artifact.digest.size, "sha256": artifact.digest.hash}
+        for artifact in planned.forecast.downloads
+        if artifact.digest
+    ]
+    return {
+        "label": str(planned.wanted.label),
+        "rule": planned.wanted.rule,
+        "platform": planned.platform,
+        "build": [_row(planned, action) for action in planned.stages.build],
+        "crosses": crossings,
+        "runtime": [_row(planned, action) for action in planned.stages.runtime],
+        "downloads": downloads,
+    }
+
+
+def _row(planned: Planned, action: Action) -> dict[str, object]:
+    """Describe an action; digests and sizes of outputs are there where they are known beforehand."""
+    outputs = []
+    for named in action.outputs:
+        digest = planned.forecast.digests.get(named.artifact.path)
+        known = {"size": digest.size, "sha256": digest.hash} if digest else {"size": None, "sha256": None}
+        outputs.append({"name": named.name, "path": named.artifact.path, **known})
+    return {
+        "mnemonic": action.mnemonic,
+        "owner": action.owner,
+        "platform": action.platform or None,
+        "state": planned.states[action].value,
+        "progress": action.progress,
+        "inputs": [{"name": named.name, "path": named.artifact.path} for named in action.inputs],
+        "outputs": outputs,
+    }
+
+
+def _dot(planned: Planned) -> Iterator[str]:
+    """Draw the actions, a box for each stage, with an arrow for each file that goes from one to another."""
+    from distroless_rules.cli.query import quoted
+    from distroless_rules.execution.forecast import State
+
+    yield "digraph plan {"
+    yield "  rankdir=LR;"
+    yield "  node [shape=box, style=filled, fillcolor=white];"
+    numbers: dict[Action, int] = {}
+    for stage, actions in (("build", planned.stages.build), ("runtime", planned.stages.runtime)):
+        if actions:
+            yield f"  subgraph cluster_{stage} {{"
+            yield f'    label="{stage} stage";'
+            for action in actions:
+                numbers[action] = len(numbers)
+                colour = "" if planned.states[action] is State.CACHED else ", fillcolor=lightyellow"
+                yield f"    a{numbers[action]} [label={quoted(action.progress)}{colour}];"
+            yield "  }"
+    makers = {named.artifact: action for action in numbers for named in action.outputs}
+    build = frozenset(planned.stages.build)
+    for action in numbers:
+        for maker in dict.fromkeys(makers[n.artifact] for n in action.inputs if n.artifact in makers):
+            style = " [style=bold]" if maker in build and action not in build else ""
+            yield f"  a{numbers[maker]} -> a{numbers[action]}{style};"
+    yield "}"
