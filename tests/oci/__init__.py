@@ -1,0 +1,1 @@
+"""Tests of writing, reading and moving images."""

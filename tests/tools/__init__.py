@@ -1,0 +1,1 @@
+"""Tests of tool actions, each on a workbench of its own."""
