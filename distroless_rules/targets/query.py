@@ -23,7 +23,7 @@ from distroless_rules.targets.resolve import Resolver
 from distroless_rules.targets.target import Edge, Key, Kind, Target
 from distroless_rules.values.label import Label, Pattern
 
-__all__ = ["Answer", "Node", "Question", "answer"]
+__all__ = ["Answer", "Node", "Question", "Search", "answer"]
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ def answer(
     graph = configure(loader, resolver, debs, list(asked), configuration)
     debs.check_named(graph)
     debs.connect(graph, str(configuration.platform))
-    search = _Search(graph, labels, question.stages)
+    search = Search(graph, labels, question.stages)
     found = search.evaluate(question.expression, {})
     keys = list(found) if _is_path(question.expression) else sorted(found, key=str)
     nodes = tuple(_node(graph.targets[key], search.edges(key)) for key in keys)
@@ -102,7 +102,7 @@ Found = dict[Key, None]
 """A set of targets that keeps its order, so that answers do not depend on how sets are laid out in memory."""
 
 
-class _Search:
+class Search:
     """Evaluates expressions over one graph.
 
     Args:
