@@ -219,5 +219,8 @@ def test_any_text_is_an_expression_or_an_error_at_a_place(text: str) -> None:
     try:
         parse(text, "some/folder")
     except QueryError as error:
-        assert 1 <= error.column <= len(text) + 1
-        assert len(str(error).splitlines()) == 3
+        found = error
+    else:
+        return
+    assert 1 <= found.column <= len(text) + 1
+    assert len(str(found).splitlines()) == 3
