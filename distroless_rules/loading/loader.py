@@ -27,7 +27,7 @@ __all__ = ["BUILTIN_REPO", "DISPATCH", "Loader"]
 BUILTIN_REPO = "distroless_rules"
 DISPATCH = "dispatch_of_this_file_"
 _HERE = Path(__file__).parent
-_PRELUDE, _CORE = f"{BUILTIN_PREFIX}prelude.bzl", f"{BUILTIN_PREFIX}core.bzl"
+_ATTR, _PRELUDE, _CORE = (f"{BUILTIN_PREFIX}{file}.bzl" for file in ("attr", "prelude", "core"))
 _IN_BOTH = ("select", "print", "Label", "package_relative_label")
 _IN_BUILD = (
     *_IN_BOTH,
@@ -91,6 +91,7 @@ class Loader:
         self._evaluating: list[tuple[Label, Package | None]] = []
         self._builtins: dict[str, Module] = {}
         for file, preamble in (
+            (_ATTR, ""),
             (_PRELUDE, ""),
             (_CORE, self._preamble(_PRELUDE, sorted({*_IN_BZL, *_IN_BUILD, "collect_"}))),
         ):

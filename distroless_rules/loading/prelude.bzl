@@ -1,9 +1,13 @@
 """What every file knows without a load: rule(), attr, provider(), depset(), select(), and the rest.
 
 Goes in: names that end with an underscore and begin with one (`_declare_`), which are Python functions that
-`loading.builtins` and `actions.context` provide. Comes out: the public names below, and `run_`, which analyses targets
+`loading.loader` and `actions.context` provide. Comes out: the public names below, and `run_`, which analyses targets
 one after another inside one evaluation, so that providers never leave Starlark.
 """
+
+load("@builtin/attr.bzl", attr_ = "attr")
+
+attr = attr_
 
 # --- providers ------------------------------------------------------------------------------------------------------
 
@@ -81,50 +85,11 @@ def _flatten_(root):
                 elements[element] = True
     return elements.keys()
 
-# --- attributes -----------------------------------------------------------------------------------------------------
-
-def _attribute_(type_, default, mandatory, doc, **more):
-    return dict(type = type_, default = default, mandatory = mandatory, doc = doc, **more)
-
-def _label_attribute_(type_, default, mandatory, doc, allow_files, providers, stage, **more):
-    if stage not in ("build", "runtime"):
-        fail("attr.%s: stage must be \"build\" or \"runtime\", not \"%s\"" % (type_, stage))
-    return _attribute_(type_, default, mandatory, doc, allow_files = allow_files, providers = providers, stage = stage, **more)
-
-attr = struct(
-    string = lambda default = "", *, mandatory = False, doc = "", values = []:
-        _attribute_("string", default, mandatory, doc, values = values),
-    bool = lambda default = False, *, mandatory = False, doc = "":
-        _attribute_("bool", default, mandatory, doc),
-    int = lambda default = 0, *, mandatory = False, doc = "", values = []:
-        _attribute_("int", default, mandatory, doc, values = values),
-    string_list = lambda default = [], *, mandatory = False, allow_empty = True, doc = "":
-        _attribute_("string_list", default, mandatory, doc, allow_empty = allow_empty),
-    int_list = lambda default = [], *, mandatory = False, allow_empty = True, doc = "":
-        _attribute_("int_list", default, mandatory, doc, allow_empty = allow_empty),
-    string_dict = lambda default = {}, *, mandatory = False, allow_empty = True, doc = "":
-        _attribute_("string_dict", default, mandatory, doc, allow_empty = allow_empty),
-    string_list_dict = lambda default = {}, *, mandatory = False, allow_empty = True, doc = "":
-        _attribute_("string_list_dict", default, mandatory, doc, allow_empty = allow_empty),
-    label = lambda default = None, *, mandatory = False, doc = "", allow_files = False, allow_single_file = None, providers = [], stage = "runtime", cfg = None, executable = False:
-        _label_attribute_("label", default, mandatory, doc, allow_single_file if allow_single_file != None else allow_files, providers, stage, single_file = allow_single_file != None),
-    label_list = lambda default = [], *, mandatory = False, allow_empty = True, doc = "", allow_files = False, providers = [], stage = "runtime", cfg = None:
-        _label_attribute_("label_list", default, mandatory, doc, allow_files, providers, stage, allow_empty = allow_empty),
-    label_keyed_string_dict = lambda default = {}, *, mandatory = False, allow_empty = True, doc = "", allow_files = False, providers = [], stage = "runtime", cfg = None:
-        _label_attribute_("label_keyed_string_dict", default, mandatory, doc, allow_files, providers, stage, allow_empty = allow_empty),
-    string_keyed_label_dict = lambda default = {}, *, mandatory = False, allow_empty = True, allow_list = False, doc = "", allow_files = False, providers = [], stage = "runtime", cfg = None:
-        _label_attribute_("string_keyed_label_dict", default, mandatory, doc, allow_files, providers, stage, allow_empty = allow_empty, allow_list = allow_list),
-    output = lambda *, mandatory = False, doc = "":
-        _attribute_("output", None, mandatory, doc),
-    output_list = lambda *, mandatory = False, doc = "":
-        _attribute_("output_list", [], mandatory, doc),
-)
+# --- rules ----------------------------------------------------------------------------------------------------------
 
 def _plain_(schema):
     """The part of an attribute's schema that Python can hold: providers are functions and stay here."""
     return {key: value for key, value in schema.items() if key != "providers"}
-
-# --- rules ----------------------------------------------------------------------------------------------------------
 
 def rule(implementation, *, attrs = {}, doc = "", provides = [], executable = False, test = False):
     """Declares a kind of target; what it gives is called from BUILD files.

@@ -106,10 +106,11 @@ def error_of(
     define: Mapping[str, str] | None = None,
 ) -> str:
     """Give the text of the error that analysing ends with; the workspace's folder in it becomes ``<root>``."""
-    with tempfile.TemporaryDirectory() as folder, pytest.raises(DistrolessError) as caught:
-        space = workspaces.read(written(Path(folder), text, lock))
-        evaluate.evaluate(space, lock or Lock(), _request(patterns, platform, define), ENGINE)
-    return str(caught.value).replace(folder, "<root>")
+    with tempfile.TemporaryDirectory() as folder:
+        root = written(Path(folder), text, lock)
+        request = _request(patterns, platform, define)
+        found = fails(lambda: evaluate.evaluate(workspaces.read(root), lock or Lock(), request, ENGINE))
+        return found.replace(folder, "<root>")
 
 
 def fails(function: Callable[[], Any]) -> str:
