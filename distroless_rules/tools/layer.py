@@ -24,7 +24,11 @@ def _perform(bench: Workbench) -> None:
     chosen = compressor(bench.parameters["compression"])
     pinned = bench.parameters["compressor"]
     if chosen.recipe != pinned:
-        raise LockError("write a layer", f'it is to be compressed by "{pinned}", and "{chosen.recipe}" is installed')
+        raise LockError(
+            "write a layer",
+            f'it is to be compressed by "{pinned}", and this is "{chosen.recipe}"',
+            hint="run `distroless lock` to take the one that is here",
+        )
     entries = tree.load(bench.inputs["recipe"].path.read_bytes())
     blobs = {file.digest.hash: file.path for name, file in bench.inputs.items() if name != "recipe"}
     with bench.output("blob") as blob:
