@@ -55,11 +55,16 @@ def command(
     for message in answer.messages:
         note(f"DEBUG: {message}")
     if answer.unlocked:
-        count = f"{len(answer.unlocked)} deb{'s are' if len(answer.unlocked) > 1 else ' is'}"
-        note(f"{count} not in distroless.lock, so what they need is not known; `distroless lock` adds them")
+        note(_unlocked(len(answer.unlocked)))
     text = "\n".join(_lines(answer.nodes, output))
     if text:
         click.echo(text)
+
+
+def _unlocked(count: int) -> str:
+    if count == 1:
+        return "1 deb is not in distroless.lock, so what it needs is not known; `distroless lock` adds it"
+    return f"{count} debs are not in distroless.lock, so what they need is not known; `distroless lock` adds them"
 
 
 def _lines(nodes: tuple[Node, ...], output: str) -> Iterator[str]:
