@@ -15,7 +15,8 @@ from distroless_rules.errors import FormatError
 __all__ = ["MAX_BYTES", "canonical", "field", "loads", "strings", "text_map"]
 
 MAX_BYTES = 4 << 20
-"""No document may be larger; registries keep manifests to the same size (distribution-spec 1.1, "Pushing Manifests")."""
+"""No document may be larger; registries keep manifests to the same size (distribution-spec 1.1, "Pushing
+Manifests")."""
 
 
 def canonical(value: Any) -> bytes:

@@ -102,7 +102,7 @@ def _opened(data: bytes, media_type: str, what: str) -> dict[str, Any]:
     # The field may be missing (manifest.md); what is there must not say that the document is something else.
     if value.get("mediaType", media_type) != media_type:
         raise FormatError(f"read {what}", f'it says that it is "{str(value["mediaType"])[:100]}"')
-    if media_type == MANIFEST and "manifests" in value or media_type == INDEX and "layers" in value:
+    if (media_type == MANIFEST and "manifests" in value) or (media_type == INDEX and "layers" in value):
         raise FormatError(f"read {what}", "it is a manifest and an index at once")
     return value
 

@@ -22,13 +22,9 @@ _PORT = re.compile(r"([0-9]{1,5})(?:/(tcp|udp|sctp))?")
 _MAX_PORT = 65535
 _LAST_SECOND = 253_402_300_799  # of the year 9999: RFC 3339 has four digits for a year
 # Those of Linux on every architecture that Debian has; MIPS alone numbers them differently.
-_SIGNALS = tuple(
-    f"SIG{name}"
-    for name in (
-        "ABRT ALRM BUS CHLD CONT FPE HUP ILL INT IO KILL PIPE PROF PWR QUIT SEGV STKFLT STOP SYS TERM TRAP TSTP TTIN "
-        "TTOU URG USR1 USR2 VTALRM WINCH XCPU XFSZ RTMIN RTMAX"
-    ).split()
-)
+_NAMES = """ABRT ALRM BUS CHLD CONT FPE HUP ILL INT IO KILL PIPE PROF PWR QUIT SEGV STKFLT STOP SYS TERM TRAP TSTP
+TTIN TTOU URG USR1 USR2 VTALRM WINCH XCPU XFSZ RTMIN RTMAX"""
+_SIGNALS = tuple(f"SIG{name}" for name in _NAMES.split())
 _REAL_TIME = re.compile(r"SIGRTMIN\+([1-9]|[12][0-9]|30)|SIGRTMAX-([1-9]|[12][0-9]|30)")
 _LAST_SIGNAL = 64
 
