@@ -14,17 +14,17 @@ from typing import Any
 import starlark
 
 from distroless_rules.errors import DistrolessError, InternalError, LoadError, Location
+from distroless_rules.loading import place, report
+from distroless_rules.loading.report import BUILTIN_PREFIX
 
 __all__ = ["BUILTIN_PREFIX", "CALL_DEPTH", "CPU_SECONDS", "Interpreter", "Module"]
 
 Module = starlark.FrozenModule
 
-BUILTIN_PREFIX = "@builtin/"
 CPU_SECONDS = 10.0
 CALL_DEPTH = 150
 
-_SPAN = re.compile(r"^ *--> (?P<file>.+?):(?P<line>\d+):(?P<column>\d+)", re.MULTILINE)
-_FRAME = re.compile(r"^  \* (?P<file>.+?):(?P<line>\d+), in ", re.MULTILINE)
+_UNKNOWN = re.compile(r'^"(\w+)" is not defined$')
 _E = starlark.LibraryExtension
 _GLOBALS = starlark.Globals.extended_by([_E.StructType, _E.CallStack, _E.Json])
 
@@ -35,14 +35,22 @@ class Interpreter:
     Args:
         callables: Python functions by the name under which built-in modules see them.
         enter: told the name of each file before it is evaluated, so that a crash can be blamed on it.
+        hint: gives what would be right for a name that is not defined in a file, or ``""``.
     """
 
-    def __init__(self, callables: Mapping[str, Callable[..., Any]], enter: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        callables: Mapping[str, Callable[..., Any]],
+        enter: Callable[[str], None],
+        hint: Callable[[str, str], str] = lambda file, name: "",
+    ) -> None:
         self._callables = {name: self._guarded(function) for name, function in callables.items()}
         self._enter = enter
+        self._hint = hint
         self._raised: BaseException | None = None
-        self._sources: dict[str, tuple[str, int]] = {}
+        self._sources: dict[str, str] = {}
         self._dialect = starlark.Dialect.extended()
+        self._dialect.enable_load_reexport = False
 
     def _guarded(self, function: Callable[..., Any]) -> Callable[..., Any]:
         def call(*args: Any, **kwargs: Any) -> Any:
@@ -54,22 +62,14 @@ class Interpreter:
 
         return call
 
-    def loads(self, filename: str, source: str) -> list[str]:
-        """Give what a file loads, as written, in order.
-
-        Raises:
-            LoadError: if the file does not parse.
-        """
-        return [load.module_id for load in self._parse(filename, source).loads()]
-
     def evaluate(
         self,
         filename: str,
         source: str,
         loader: Callable[[str], Module],
         *,
-        preamble: str = "",
-        postamble: str = "",
+        before: str = "",
+        after: str = "",
         privileged: bool = False,
     ) -> Module:
         """Evaluate a file.
@@ -78,55 +78,48 @@ class Interpreter:
             filename: as errors shall name it.
             source: its text.
             loader: gives the module that a ``load`` names.
-            preamble: text put before the first line, without a line break.
-            postamble: lines put after the last one.
+            before: statements of ours, evaluated before it in the same module.
+            after: likewise, after it.
             privileged: whether the file sees the Python functions.
 
         Raises:
             LoadError: if it does not parse or fails.
             DistrolessError: what a Python function or ``loader`` raised.
         """
-        self._sources[filename] = (source, len(preamble))
+        self._sources[filename] = source
         self._enter(filename)
         module = starlark.Module()
         if privileged:
             for name, function in self._callables.items():
                 module.add_callable(name, function)
-        text = f"{preamble}{source}\n{postamble}" if postamble else preamble + source
-        ast = self._parse(filename, text)
+        parts = [self._parse(filename, source)]
+        if before:
+            parts.insert(0, self._parse(f"{BUILTIN_PREFIX}before", before))
+        if after:
+            parts.append(self._parse(f"{BUILTIN_PREFIX}after", after))
+        options, files = self._options(), starlark.FileLoader(self._guarded(loader))
         try:
-            starlark.eval_with(
-                self._options(), module, ast, _GLOBALS, file_loader=starlark.FileLoader(self._guarded(loader))
-            )
+            for part in parts:
+                starlark.eval_with(options, module, part, _GLOBALS, file_loader=files)
         except starlark.StarlarkError as error:
-            raise self._translated(error, f"evaluate {filename}") from error
+            raise self._translated(error, f"evaluate {filename}", filename) from error
         return module.freeze()
-
-    def call(self, module: Module, name: str, *args: Any) -> Any:
-        """Call a function of a frozen module.
-
-        Raises:
-            DistrolessError: as for ``evaluate``.
-        """
-        try:
-            return module.call_with(self._options(), name, *args).value
-        except starlark.StarlarkError as error:
-            raise self._translated(error, f"call {name}") from error
 
     def place(self, stack: str) -> Location:
         """Give the outermost place of a ``call_stack()`` in a file that a user wrote."""
-        frame = next((f for f in _FRAME.finditer(stack) if not f["file"].startswith(BUILTIN_PREFIX)), None)
-        return Location(frame["file"], int(frame["line"])) if frame else Location("?")
+        return next((frame.at for frame in report.frames(stack) if not frame.builtin), Location("?"))
 
     def source(self, filename: str) -> str:
         """Give the text of a file evaluated before, ``""`` if there was none."""
-        return self._sources.get(filename, ("", 0))[0]
+        return self._sources.get(filename, "")
 
     def _parse(self, filename: str, text: str) -> starlark.AstModule:
         try:
             return starlark.parse(filename, text, self._dialect)
         except starlark.StarlarkError as error:
-            raise self._translated(error, f"parse {filename}") from error
+            found = report.read(str(error))
+            at, cause = place.of_syntax_error(text, found.span or Location(filename), found.cause)
+            raise LoadError(f"parse {filename}", cause, at=at) from error
 
     def _options(self) -> starlark.EvalOptions:
         deadline = time.process_time() + CPU_SECONDS
@@ -134,10 +127,10 @@ class Interpreter:
             check_cancelled=lambda: time.process_time() > deadline, max_callstack_size=CALL_DEPTH
         )
 
-    def _translated(self, error: starlark.StarlarkError, doing: str) -> BaseException:
-        text = str(error)
+    def _translated(self, error: starlark.StarlarkError, doing: str, filename: str) -> BaseException:
+        found = report.read(str(error))
         raised, self._raised = self._raised, None
-        at = self._innermost(text)
+        at = found.span or self._innermost(found)
         if isinstance(raised, DistrolessError):
             if raised.at is None:
                 raised.at = at
@@ -146,32 +139,30 @@ class Interpreter:
             return raised
         if raised is not None:
             return InternalError(doing, f"{type(raised).__name__}: {raised}", at=at)
-        return LoadError(doing, _cause(text), at=at)
+        unknown = _UNKNOWN.match(found.cause)
+        hint = self._hint(filename, unknown[1]) if unknown else ""
+        return LoadError(doing, _limit(found.cause) or found.cause + _caller(found, at, filename), at=at, hint=hint)
 
-    def _innermost(self, text: str) -> Location | None:
-        """Give the last place in a file that a user wrote; the engine's own files do not help anybody."""
-        span = _SPAN.search(text)
-        if span and not span["file"].startswith(BUILTIN_PREFIX):
-            line, column = int(span["line"]), int(span["column"])
-            shift = self._sources.get(span["file"], ("", 0))[1] if line == 1 else 0
-            return Location(span["file"], line, max(1, column - shift))
-        frames = [frame for frame in _FRAME.finditer(text) if not frame["file"].startswith(BUILTIN_PREFIX)]
-        if not frames:
+    def _innermost(self, found: report.Report) -> Location | None:
+        """Give the last call in a file that a user wrote, with its column if the function called stands there once."""
+        inner = [number for number, frame in enumerate(found.frames) if not frame.builtin]
+        if not inner:
             return None
-        file, line = frames[-1]["file"], int(frames[-1]["line"])
-        lines = self.source(file).splitlines()
-        written = lines[line - 1] if line <= len(lines) else ""
-        return Location(file, line, len(written) - len(written.lstrip()) + 1)
+        at = found.frames[inner[-1]].at
+        called = found.frames[inner[-1] + 1].inside if inner[-1] + 1 < len(found.frames) else ""
+        return place.of_call(self.source(at.file), at, called)
 
 
-def _cause(text: str) -> str:
-    """Cut the reason out of the interpreter's report."""
-    start = text.rfind("\nerror: ")
-    body = text[start + 8 :] if start != -1 else text.removeprefix("error: ")
-    cause = re.split(r"\n *-->", body, maxsplit=1)[0].strip()
+def _caller(found: report.Report, at: Location | None, filename: str) -> str:
+    """Say which line of a file led to an error in another one."""
+    outer = next((frame.at for frame in found.frames if frame.at.file == filename and not frame.builtin), None)
+    return f" (called from {outer})" if outer and at and outer.file != at.file else ""
+
+
+def _limit(cause: str) -> str:
+    """Give the words for a limit that was reached, ``""`` if none was."""
     if cause == "Evaluation cancelled":
         return f"it runs for more than {CPU_SECONDS:.0f} seconds of processor time; is there an endless loop?"
     if "call stack" in cause.lower() and "overflow" in cause.lower():
         return f"calls are nested more than {CALL_DEPTH} deep; is there an endless recursion?"
-    cause = re.sub(r"^(fail|Parse error): ", "", cause)
-    return re.sub(r"`([^`\n]*)`", r'"\1"', cause)
+    return ""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +55,8 @@ _CALLS = (
     "_rule_",
 )
 _ASSIGNED = re.compile(r"^([A-Za-z_]\w*)[ \t]*=(?!=)|^def[ \t]+([A-Za-z_]\w*)", re.MULTILINE)
+_EXPORTED = re.compile(r"^([A-Za-z]\w*) = ", re.MULTILINE)
+_LOADED = re.compile(r"^load\(([^)]*)\)", re.MULTILINE)
 _WORD = re.compile(r"[A-Za-z_]\w*")
 
 
@@ -85,27 +87,22 @@ class Loader:
         self.messages: list[str] = []
         self.modules: dict[Label, Module] = {}
         calls = {name: getattr(self, name.rstrip("_")) for name in _CALLS}
-        self.interpreter = Interpreter({**calls, **analysis_calls}, enter)
+        self.interpreter = Interpreter({**calls, **analysis_calls}, enter, self._hint)
         self._packages: dict[tuple[str, str], Package] = {}
         self._builtin_files = WorkspaceFiles(_HERE.parent, "BUILD")
         self._evaluating: list[tuple[Label, Package | None]] = []
         self._builtins: dict[str, Module] = {}
-        for file, preamble in (
-            (_ATTR, ""),
-            (_PRELUDE, ""),
-            (_CORE, self._preamble(_PRELUDE, sorted({*_IN_BZL, *_IN_BUILD, "collect_"}))),
-        ):
+        for file in (_ATTR, _PRELUDE, _CORE):
             source = (_HERE / file.removeprefix(BUILTIN_PREFIX)).read_text("utf-8")
             label = Label(BUILTIN_REPO, "loading", file.removeprefix(BUILTIN_PREFIX))
             self._evaluating.append((label, None))
-            postamble = _collector(source) if file == _CORE else ""
             self._builtins[file] = self.interpreter.evaluate(
                 file,
                 source,
                 self._builtins.__getitem__,
-                preamble=preamble,
-                postamble=postamble,
-                privileged=not preamble,
+                before=_load(_PRELUDE, {*_IN_BZL, *_IN_BUILD, "collect_"}) if file == _CORE else "",
+                after=_collector(source) if file == _CORE else "",
+                privileged=file == _PRELUDE,
             )
             self._evaluating.pop()
             self.modules[label] = self._builtins[file]
@@ -192,37 +189,50 @@ class Loader:
         return did_you_mean(name, names)
 
     def _evaluate(self, label: Label, package: Package | None, source: str, shown: str) -> Module:
-        wanted = _WORD.findall(source)
-        own = {first or second for first, second in _ASSIGNED.findall(source)}
-        names = (set(wanted) - own) & set(_IN_BUILD if package else (*_IN_BZL, "native"))
-        rules = (set(wanted) - own) & set(_CORE_RULES) if package else names & {"native"}
-        preamble = self._preamble(_PRELUDE, sorted(names - {"native"}))
-        preamble += self._preamble(_CORE, sorted(rules))
-        postamble = "" if package else self._preamble(_PRELUDE, ["collect_"]) + "\n" + _collector(source)
+        words = set(_WORD.findall(source))
+        names = words & set(_IN_BUILD if package else _IN_BZL)
+        rules = words & set(_CORE_RULES if package else ["native"])
+        before = _load(_PRELUDE, names if package else names | {"collect_"}) + _load(_CORE, rules)
         self._evaluating.append((label, package))
         try:
             return self.interpreter.evaluate(
-                shown, source, lambda text: self._resolve_load(label, text), preamble=preamble, postamble=postamble
+                shown,
+                source,
+                lambda text: self._resolve_load(label, text),
+                before=before,
+                after="" if package else _collector(source),
             )
         finally:
             self._evaluating.pop()
 
-    def _preamble(self, file: str, names: Any) -> str:
-        quoted = "".join(f',"{name}"' for name in names)
-        return f'load("{file}"{quoted});' if quoted else ""
+    def _hint(self, file: str, name: str) -> str:
+        """Give what would be right for a name that a file does not know."""
+        in_build = self._evaluating[-1][1] is not None
+        exported = _EXPORTED.findall((_HERE.parent / "rules" / "defs.bzl").read_text("utf-8"))
+        if name in exported:
+            return f'load("@{BUILTIN_REPO}//rules:defs.bzl", "{name}")'
+        if not in_build and name in (*_IN_BUILD, *_CORE_RULES):
+            return f'write "native.{name}"'
+        if in_build and name in (*_IN_BZL, "native", "struct"):
+            return "it is known in .bzl files only"
+        known = (*_IN_BUILD, *_CORE_RULES) if in_build else (*_IN_BZL, "native")
+        return did_you_mean(name, [*known, *exported, *_own_names(self.interpreter.source(file))])
 
     def _resolve_load(self, label: Label, text: str) -> Module:
         if text in self._builtins:
             return self._builtins[text]
+        shown = self._shown(label.repo, label.path)
+        at = place.of_load(self.interpreter.source(shown), shown, text)
         if not text.endswith(".bzl"):
-            raise LoadError(f'load "{text}"', 'the file\'s name must end with ".bzl"')
+            raise LoadError(f'load "{text}"', 'the file\'s name must end with ".bzl"', at=at)
         if not text.startswith(("//", ":", "@")):
-            raise LoadError(f'load "{text}"', "it is not a label", hint=f'write ":{text}" or "//package:{text}"')
-        wanted = Label.parse(text, repo=label.repo, package=label.package)
+            hint = f'write ":{text}" or "//package:{text}"'
+            raise LoadError(f'load "{text}"', "it is not a label", at=at, hint=hint)
+        wanted = Label.parse(text, repo=label.repo, package=label.package, at=at)
         if wanted.repo not in ("", BUILTIN_REPO):
             hint = did_you_mean(wanted.repo, [BUILTIN_REPO])
-            raise LoadError(f'load "{text}"', f'"@{wanted.repo}" holds no .bzl files', hint=hint)
-        return self.module(wanted)
+            raise LoadError(f'load "{text}"', f'"@{wanted.repo}" holds no .bzl files', at=at, hint=hint)
+        return self.module(wanted, at)
 
     # --- what Starlark calls
 
@@ -325,6 +335,18 @@ def _strings(name: str, value: Any) -> tuple[str, ...] | None:
     if not isinstance(value, list) or not all(isinstance(part, str) for part in value):
         raise LoadError(f'set "{name}"', f"expected a list of strings, got {value!r}")
     return tuple(value)
+
+
+def _load(file: str, names: Collection[str]) -> str:
+    """Give the statement that loads names of one of the engine's own files; ``""`` for no names."""
+    quoted = ", ".join(f'"{name}"' for name in [file, *sorted(names)])
+    return f"load({quoted})\n" if names else ""
+
+
+def _own_names(source: str) -> list[str]:
+    """Give the names that a file defines or loads."""
+    defined = [first or second for first, second in _ASSIGNED.findall(source)]
+    return defined + [name for load in _LOADED.findall(source) for name in re.findall(r'"(\w+)"', load)]
 
 
 def _collector(source: str) -> str:

@@ -1,4 +1,4 @@
-"""From the line of a call to the exact place of an attribute or string in it, for error messages."""
+"""From the line that the interpreter names to the exact place of what is wrong, for error messages."""
 
 from __future__ import annotations
 
@@ -6,18 +6,41 @@ import re
 
 from distroless_rules.errors import Location
 
-__all__ = ["of_attribute", "of_call", "of_string"]
+__all__ = ["of_attribute", "of_call", "of_load", "of_string", "of_syntax_error"]
 
 _TOKEN = re.compile(r'"""(?:\\.|[^\\])*?"""|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'|#[^\n]*|[()\[\]{}]', re.DOTALL)
 
 
-def of_call(source: str, at: Location) -> Location:
-    """Give ``at`` with the column where its line's text begins."""
-    lines = source.splitlines()
-    if not 0 < at.line <= len(lines):
+def of_call(source: str, at: Location, called: str = "") -> Location:
+    """Give ``at`` with a column: of the call of ``called`` if its line has just one, else where its text begins."""
+    text = _line(source, at.line)
+    if text is None:
         return at
-    text = lines[at.line - 1]
-    return Location(at.file, at.line, len(text) - len(text.lstrip()) + 1)
+    calls = list(re.finditer(rf"(?:\w+\.)*\b{re.escape(called)}\s*\(", text)) if called else []
+    column = calls[0].start() if len(calls) == 1 else len(text) - len(text.lstrip())
+    return Location(at.file, at.line, column + 1)
+
+
+def of_load(source: str, file: str, loaded: str) -> Location:
+    """Give the place of the string ``loaded`` in the ``load`` of a file that names it."""
+    found = re.search(rf"^load\(\s*([\"\']){re.escape(loaded)}\1", source, re.MULTILINE)
+    return _at(source, file, found.start(1)) if found else Location(file, 1, 1)
+
+
+def of_syntax_error(source: str, at: Location, cause: str) -> tuple[Location, str]:
+    """Give the place and cause of a syntax error, better than the parser's where it is known to be beside the point.
+
+    At the end of a file the parser misses whatever may come next; what helps is the bracket that is still open. It
+    takes a tab for the end of the line before.
+    """
+    text = _line(source, at.line)
+    if "tabs are not allowed" in cause and text is not None and at.column == len(text) + 1:
+        return Location(at.file, at.line + 1, 1), cause
+    if (at.line, at.column) == (1, 1) and cause.startswith("the line ends too early"):
+        opened = _unclosed(source)
+        if opened is not None:
+            return _at(source, at.file, opened), f'"{source[opened]}" is never closed'
+    return at, cause
 
 
 def of_attribute(source: str, at: Location, name: str) -> Location:
@@ -35,8 +58,28 @@ def _search(source: str, at: Location, pattern: str) -> Location:
     found = re.compile(pattern).search(source, start, end)
     if not found:
         return of_call(source, at)
-    before = source[: found.start()]
-    return Location(at.file, before.count("\n") + 1, found.start() - (before.rfind("\n") + 1) + 1)
+    return _at(source, at.file, found.start())
+
+
+def _at(source: str, file: str, offset: int) -> Location:
+    line_start = source.rfind("\n", 0, offset) + 1
+    return Location(file, source.count("\n", 0, offset) + 1, offset - line_start + 1)
+
+
+def _line(source: str, number: int) -> str | None:
+    lines = source.split("\n", number)
+    return lines[number - 1] if 0 < number <= len(lines) else None
+
+
+def _unclosed(source: str) -> int | None:
+    """Give the offset of the last bracket that is still open at the end."""
+    opened: list[int] = []
+    for token in _TOKEN.finditer(source):
+        if token[0] in "([{":
+            opened.append(token.start())
+        elif token[0] in ")]}" and opened:
+            opened.pop()
+    return opened[-1] if opened else None
 
 
 def _extent(source: str, line: int) -> tuple[int, int]:

@@ -90,8 +90,8 @@ def _compose(ctx, found, closure, layers):
     )
     return outputs
 
-def _layer(ctx, name, recipe, blobs, load):
-    """Writes one layer; gives its blob and descriptor."""
+def _layer(ctx, name, recipe, blobs, kib):
+    """Writes one layer of about `kib` KiB; gives its blob and descriptor."""
     blob = ctx.actions.declare_file("%s.layer/%s" % (ctx.label.name, name))
     descriptor = ctx.actions.declare_file("%s.layer/%s.json" % (ctx.label.name, name))
     inputs = {"recipe": recipe}
@@ -103,7 +103,7 @@ def _layer(ctx, name, recipe, blobs, load):
         outputs = {"blob": blob, "descriptor": descriptor},
         parameters = {"compression": ctx.attr.compression, "compressor": ctx.compressors[ctx.attr.compression], "epoch": 0},
         progress_message = "Writing layer %s of %s" % (name, ctx.label.canonical),
-        weight = load * 1024,
+        weight = kib * 1024,
     )
     return struct(blob = blob, descriptor = descriptor, name = name)
 
@@ -114,9 +114,9 @@ def _layers(ctx, found, closure):
     composed = _compose(ctx, found, closure, groups)
     layers = []
     for at, names in enumerate(groups):
-        load = sum_of([weight(debs[name]) for name in names])
+        kib = sum_of([weight(debs[name]) for name in names])
         title = debs[names[0]].source if at < len(groups) - 1 or len(names) == 1 else "%d debs" % len(names)
-        layers.append((title, _layer(ctx, _two_digits(at), composed["recipe/" + _two_digits(at)], [debs[name].tree for name in names], load)))
+        layers.append((title, _layer(ctx, _two_digits(at), composed["recipe/" + _two_digits(at)], [debs[name].tree for name in names], kib)))
     system = [composed["generated"]] + [deb.tree for deb in closure.base if deb.name not in debs] + [deb.tree for deb in closure.debs if deb.name in [base.name for base in closure.base]]
     layers.append(("system", _layer(ctx, "system", composed["recipe/system"], system, 1)))
     if found.entries:
