@@ -52,7 +52,7 @@ class Bench:
     """Implements ``tools.tool.Workbench``; inputs are bytes, kept below ``folder``, or files."""
 
     def __init__(
-        self, folder: Path, inputs: Mapping[str, bytes | Path], parameters: Mapping[str, Any], threads: int = 2
+        self, parameters: Mapping[str, Any], inputs: Mapping[str, bytes | Path], folder: Path, threads: int = 2
     ) -> None:
         self.parameters = parameters
         self.inputs = {name: _input(folder, inputs[name]) for name in sorted(inputs)}
@@ -71,7 +71,7 @@ def perform(
     tool: Tool, folder: Path, inputs: Mapping[str, bytes | Path], parameters: Mapping[str, Any], threads: int = 2
 ) -> dict[str, bytes]:
     """Let a tool do its work; give its outputs by name."""
-    bench = Bench(folder, inputs, parameters, threads)
+    bench = Bench(parameters, inputs, folder, threads)
     tool.perform(bench)
     return bench.outputs
 
