@@ -14,7 +14,7 @@ from pathlib import Path
 import deflate
 import pytest
 import zstandard
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from distroless_rules.errors import AnalysisError, ConfigError
@@ -128,6 +128,7 @@ def test_zstd_frames_tell_their_size_and_have_no_checksum() -> None:
     assert (frame.content_size, frame.has_checksum, frame.dict_id) == (5000, False, 0)
 
 
+@settings(deadline=None)
 @given(st.sampled_from(["gzip", "zstd"]), st.lists(st.binary(max_size=2000), min_size=1, max_size=4))
 def test_pieces_can_be_put_together(name: str, pieces: list[bytes]) -> None:
     compress = compressor(name).compress

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from distroless_rules.errors import FormatError
@@ -73,6 +73,7 @@ def read(blocks: bytes) -> tuple[Entry, float]:
     return entry, member.mtime
 
 
+@settings(deadline=None)
 @given(entries(), st.one_of(st.integers(0, 2 * 10**9), st.integers(0, 0o77777777777)))
 def test_tarfile_reads_what_is_written(entry: Entry, mtime: int) -> None:
     blocks = header(entry, mtime)
@@ -80,6 +81,7 @@ def test_tarfile_reads_what_is_written(entry: Entry, mtime: int) -> None:
     assert read(blocks) == (entry, mtime)
 
 
+@settings(deadline=None)
 @given(entries())
 def test_numbers_and_names_that_fit_need_no_pax_records(entry: Entry) -> None:
     path, target = os.fsencode(entry.path), os.fsencode(entry.target)
