@@ -171,10 +171,14 @@ def images(folder: Path) -> Iterator[Image]:
     Raises:
         FormatError: if the layout is damaged or malformed.
     """
-    yield from _images(folder, root(folder), 0)
+    yield from _images(folder, root(folder), 0, set())
 
 
-def _images(folder: Path, descriptor: Descriptor, depth: int) -> Iterator[Image]:
+def _images(folder: Path, descriptor: Descriptor, depth: int, seen: set[Digest]) -> Iterator[Image]:
+    # Indexes that name the same indexes many times would else be read more often than there is time.
+    if descriptor.digest in seen:
+        return
+    seen.add(descriptor.digest)
     data = read_document(folder, descriptor)
     if descriptor.media_type == MANIFEST:
         manifest = Manifest.loads(data)
@@ -185,7 +189,7 @@ def _images(folder: Path, descriptor: Descriptor, depth: int) -> Iterator[Image]
         yield Image(folder, descriptor, manifest, config)
     elif descriptor.media_type == INDEX and depth < _MAX_NESTING:
         for entry in Index.loads(data).manifests:
-            yield from _images(folder, entry, depth + 1)
+            yield from _images(folder, entry, depth + 1, seen)
     else:
         raise FormatError(f'read the layout "{folder}"', f'"{descriptor.media_type[:100]}" is no image')
 
