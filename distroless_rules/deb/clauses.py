@@ -106,12 +106,16 @@ class Clauses:
         """
         package = self.package(variable)
         needs = []
+        before = self._universe.depended(package)
         for group in self._universe.groups(package):
             if any(provides(package, relation) for relation in group):
                 continue
-            found = [self._variable(candidate) for candidate in self._universe.candidates(package, group)]
+            candidates = self._universe.candidates(package, group)
+            found = [self._variable(candidate) for candidate in candidates]
             rank = _PLAIN if len(group) == 1 else _ALTERNATIVES
-            needs.append(Clause((-variable, *found), Needs(package, group), rank))
+            # What satisfied it before goes on to do so, even where something else that came to be there would too.
+            eager = sum(candidate.name in before for candidate in candidates)
+            needs.append(Clause((-variable, *found), Needs(package, group), rank, eager))
         self._needs[variable] = needs
         for field, groups in (("conflicts with", package.conflicts), ("breaks", package.breaks)):
             for relation in (relation for group in groups for relation in group):

@@ -156,21 +156,35 @@ class _ArchiveLock:
     def _preferences(self, index: Index, unpinned: dict[str, str]) -> Preferences:
         """Give what to prefer, and take the pins that the index has out of ``unpinned``."""
         update = self.request.update
-        kept: dict[str, LockedDeb] = {}
+        locked: Mapping[str, LockedDeb] = {}
         if self.before and (update is None or update):
-            locked = self.before.debs.get(index.architecture, {})
-            kept = {n: deb for n, deb in locked.items() if n not in (update or ()) and deb.suite in self.archive.suites}
-            if components(self.before) != set(self.archive.components):
-                kept = {n: deb for n, deb in kept.items() if any(p.sha256 == deb.sha256 for p in index.versions(n))}
+            locked = self._stayable(self.before, index)
         pins = dict(self.archive.pins)
         named = {*self.request.wanted.debs.get(self.archive.name, ())}
         if self.is_home:
             named |= {deb.name for deb in self.request.local.values()}
-        preferences = Preferences(pins, kept, update or frozenset(), frozenset(named))
+        preferences = Preferences(pins, locked, update or frozenset(), update or frozenset(), frozenset(named))
         universe = Universe(index, preferences)
         for deb in [deb for deb in unpinned if universe.versions(deb)]:
             del unpinned[deb]
         return preferences
+
+    def _stayable(self, before: LockedArchive, index: Index) -> dict[str, LockedDeb]:
+        """Give what is locked and comes from suites and components that the archive still has.
+
+        With other components nobody can tell where a deb came from that has left the index, so it does not stay. A deb
+        stays only if what it needs does.
+        """
+        same = components(before) == set(self.archive.components)
+        debs = {
+            name: deb
+            for name, deb in before.debs.get(index.architecture, {}).items()
+            if deb.suite in self.archive.suites and (same or _has(index, deb))
+        }
+        while lost := [name for name, deb in debs.items() if any(depend not in debs for depend in deb.depends)]:
+            for name in lost:
+                del debs[name]
+        return debs
 
     def _resolve(
         self, index: Index, preferences: Preferences, means: Mapping[str, dict[str, str]]
@@ -240,6 +254,10 @@ def _merge(suites: dict[str, LockedSuite], proofs: Iterable[LockedSuite]) -> boo
         indexes = {index.path: index for index in (*known.indexes, *proof.indexes)}
         suites[proof.suite] = replace(known, indexes=tuple(indexes[path] for path in sorted(indexes)))
     return True
+
+
+def _has(index: Index, deb: LockedDeb) -> bool:
+    return any(package.sha256 == deb.sha256 for package in index.versions(deb.name))
 
 
 def _locked(archive: str, chosen: Chosen) -> LockedDeb:

@@ -72,7 +72,7 @@ def resolve(archive: str, index: Index, roots: Sequence[Root], preferences: Pref
                 break
             except _Clash as clash:
                 if len(clash.roots) < 2:
-                    raise first or clash.error from clash
+                    raise _apart(first, archive) if first else clash.error from clash
                 first = first or clash.error
                 notes.append(clash.note)
                 apart = clash.roots[-1]
@@ -81,6 +81,15 @@ def resolve(archive: str, index: Index, roots: Sequence[Root], preferences: Pref
         debs.update(some.debs)
         found.update(some.roots)
     return Solution(debs, found, tuple(notes))
+
+
+def _apart(error: ResolveError, archive: str) -> ResolveError:
+    """Say of roots that exclude each other that solving them apart does not help."""
+    hint = (
+        "a lock has one version of a deb, and one choice of its dependencies: declare the suites a second time, as "
+        f"[archive.{archive}-2], and name one of the two from there"
+    )
+    return ResolveError(error.doing, error.cause, at=error.at, hint=hint)
 
 
 class _Clash(Exception):  # noqa: N818 - what it means is decided by who catches it

@@ -27,12 +27,14 @@ class Clause:
         why: what it stands for; the solver does not look at it.
         rank: clauses of a lower rank are decided first; None: nothing is to be decided, as what is not decided is
             false and satisfies it.
+        eager: how many of the first positive literals are tried even where a later one holds already.
         sources: of a learnt clause, the clauses that it follows from.
     """
 
     literals: tuple[int, ...]
     why: object = None
     rank: int | None = None
+    eager: int = 0
     sources: tuple[Clause, ...] = field(default=(), repr=False)
 
 
@@ -184,15 +186,18 @@ class Solver:
 
         A clause whose variable comes in again is brought along by that.
         """
-        value = self._value
         choice = 0
+        place = 0
         for literal in clause.literals:
-            known = value.get(abs(literal))
+            known = self._value.get(abs(literal))
             if known is None and literal < 0:
                 return None
             if known is (literal > 0):
                 return 0
+            place += literal > 0
             if known is None and not choice:
+                if place <= clause.eager:
+                    return literal
                 choice = literal
         assert choice, "a clause whose literals are all false was found in propagation"
         return choice

@@ -33,14 +33,16 @@ class Preferences:
 
     Attributes:
         pins: deb -> the only version that may be taken.
-        kept: deb -> what is locked of it and shall stay if it can; it may have left the index.
+        locked: deb -> what is locked of it and shall stay if it can; it may have left the index.
+        renewed: debs that need not stay.
         newest: debs of which only the latest version may be taken.
         named: debs that BUILD files name; a dependency that one of them satisfies needs no other.
         fixed: deb -> what was chosen already: this version with these dependencies, or none.
     """
 
     pins: Mapping[str, str] = field(default_factory=dict)
-    kept: Mapping[str, LockedDeb] = field(default_factory=dict)
+    locked: Mapping[str, LockedDeb] = field(default_factory=dict)
+    renewed: frozenset[str] = frozenset()
     newest: frozenset[str] = frozenset()
     named: frozenset[str] = frozenset()
     fixed: Mapping[str, tuple[BinaryPackage, tuple[str, ...]]] = field(default_factory=dict)
@@ -81,8 +83,8 @@ class Universe:
         pin = preferences.pins.get(name)
         if name in preferences.newest and pin is None:
             return found[:1]
-        locked = preferences.kept.get(name)
-        if locked:
+        locked = preferences.locked.get(name)
+        if locked and name not in preferences.renewed:
             found = self._with_locked(locked, found)
         if pin is not None:
             found = [package for package in found if version.compare(package.version, pin) == 0]
@@ -110,8 +112,14 @@ class Universe:
 
     def is_kept(self, package: BinaryPackage) -> bool:
         """Say whether this is the very deb that is locked."""
-        locked = self.preferences.kept.get(package.name)
-        return locked is not None and (locked.version, locked.sha256) == (package.version, package.sha256)
+        locked = self.preferences.locked.get(package.name)
+        if locked is None or package.name in self.preferences.renewed:
+            return False
+        return (locked.version, locked.sha256) == (package.version, package.sha256)
+
+    def depended(self, package: BinaryPackage) -> tuple[str, ...]:
+        """Give the debs that satisfied a deb's dependencies when it was locked, if it is the one locked."""
+        return self.preferences.locked[package.name].depends if self.is_kept(package) else ()
 
     def is_gone(self, package: BinaryPackage) -> bool:
         """Say whether this is a locked deb that the index does not have any more."""
@@ -126,9 +134,8 @@ class Universe:
         if package.name in preferences.fixed and not self.is_local(package):
             return [(Relation(name),) for name in preferences.fixed[package.name][1]]
         if self.is_gone(package):
-            locked = preferences.kept[package.name].depends
-            held = [(name, preferences.kept.get(name)) for name in locked]
-            return [(Relation(name, "", "=", deb.version) if deb else Relation(name),) for name, deb in held]
+            held = preferences.locked
+            return [(Relation(name, "", "=", held[name].version),) for name in held[package.name].depends]
         groups = [*package.pre_depends, *package.depends]
         implicit = IMPLICIT.get(package.name)
         if implicit and self.versions(implicit):
@@ -147,7 +154,7 @@ class Universe:
         """
         once = {_identity(found): found for relation in group for found in self.satisfying(relation)}
         candidates = list(once.values())
-        before = frozenset(self.preferences.kept[package.name].depends if self.is_kept(package) else ())
+        before = frozenset(self.depended(package))
         if before and not any(candidate.name in before for candidate in candidates):
             # It was satisfied when it was locked: by a name that a deb provided which has left the index.
             best = [found[0] for name in sorted(before) if (found := self.versions(name))]
@@ -162,7 +169,7 @@ class Universe:
             return 0
         if name in self.preferences.named:
             return 1
-        return 2 if name in self.preferences.kept else 3
+        return 2 if name in self.preferences.locked else 3
 
     def satisfying(self, relation: Relation) -> list[BinaryPackage]:
         """Give the debs of the archive that satisfy a relation: of its name, then providers by priority and name."""
