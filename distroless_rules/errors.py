@@ -22,6 +22,7 @@ DistrolessError                 place: cannot <doing>: <cause>; <hint>
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -47,6 +48,8 @@ __all__ = [
     "TrustError",
     "did_you_mean",
 ]
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")  # what a terminal would obey, or not encode
 
 
 @dataclass(frozen=True)
@@ -84,7 +87,8 @@ class DistrolessError(Exception):
     def __str__(self) -> str:
         place = f"{self.at}: " if self.at else ""
         hint = f"; {self.hint}" if self.hint else ""
-        return f"{place}cannot {self.doing}: {self.cause}{hint}"
+        text = f"{place}cannot {self.doing}: {self.cause}{hint}"
+        return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
 
     def __reduce__(self) -> tuple[object, ...]:
         """Keep every field when the error crosses from the evaluating process."""

@@ -162,18 +162,17 @@ class Session:
         return json.dumps(request) if request else ""
 
     def _blamed(self, loader: Loader, error: DistrolessError) -> DistrolessError:
-        """Name the target whose implementation failed."""
+        """Name the target whose implementation failed, and the place in the implementation if a user wrote it."""
         target = self._now
         if target is None or target.declared is None or isinstance(error, StaleLockError):
             return error
-        inside = f" (in {error.at})" if error.at and error.at.file != target.declared.at.file else ""
+        users = not target.declared.rule.repo and error.at is not None
+        inside = f" (in {error.at})" if users else ""
+        at = loader.refined(target.declared)
         if isinstance(error, LoadError):
-            builtin = target.declared.rule.repo != ""
-            at = loader.refined(target.declared)
-            return AnalysisError(
-                f'analyse "{target.key}"', error.cause + ("" if builtin else inside), at=at, hint=error.hint
-            )
-        error.at = loader.refined(target.declared)
+            return AnalysisError(f'analyse "{target.key}"', error.cause + inside, at=at, hint=error.hint)
+        error.at = at
+        error.cause += inside
         return error
 
     def _wanted(self, graph: TargetGraph, key: Key) -> Wanted:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
 from distroless_rules.values.digest import Digest
@@ -27,13 +27,13 @@ class Artifact:
         path: of a source the path below the workspace; of a locked file ``<archive>/<path within the archive>``;
             of a derived file ``<configuration>/<package>/<name>``, unique in a build.
         digest: of a locked file its digest, else None: sources are hashed and outputs made.
-        owner: the label of the target it belongs to, for messages.
+        owner: the label of the target it belongs to, for messages; it makes no other file of it.
     """
 
     root: Root
     path: str
     digest: Digest | None = None
-    owner: str = ""
+    owner: str = field(default="", compare=False)
 
     def __str__(self) -> str:
         return self.path

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from distroless_rules.errors import AnalysisError, did_you_mean
 
-__all__ = ["COMMON", "LABEL_TYPES", "OUTPUT_TYPES", "Attribute", "branches", "check", "checked", "is_select", "schema"]
+__all__ = [
+    "LABEL_TYPES",
+    "OUTPUT_TYPES",
+    "Attribute",
+    "a_or_an",
+    "branches",
+    "check",
+    "checked",
+    "is_select",
+    "schema",
+    "shown",
+]
 
 LABEL_TYPES = frozenset({"label", "label_list", "label_keyed_string_dict", "string_keyed_label_dict"})
 OUTPUT_TYPES = frozenset({"output", "output_list"})
-COMMON = frozenset({"name", "visibility", "tags", "testonly", "deprecation"})
-
 _SHAPES = {
     "string": "a string",
     "bool": "True or False",
@@ -29,6 +39,7 @@ _SHAPES = {
     "output": "a file name",
     "output_list": "a list of file names",
 }
+_SHOWN = 80  # characters of a value that are worth showing
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,21 +71,40 @@ class Attribute:
     allow_list: bool = False
 
 
+_COMMON = {
+    "name": Attribute("string", mandatory=True),
+    "visibility": Attribute("string_list"),
+    "tags": Attribute("string_list"),
+    "testonly": Attribute("bool"),
+    "deprecation": Attribute("string"),
+}
+
+
 def schema(raw: Mapping[str, Mapping[str, Any]]) -> dict[str, Attribute]:
-    """Read the schemas that a ``rule()`` call handed over."""
+    """Read the schemas that a ``rule()`` call handed over.
+
+    Raises:
+        AnalysisError: for a name that is taken or is none, or a default of the wrong type.
+    """
     made = {}
     for name, fields in raw.items():
+        if name in _COMMON or not name.isidentifier():
+            cause = "every rule has one already" if name in _COMMON else "it is not a name"
+            raise AnalysisError(f'declare the attribute "{name}"', cause)
         given = {key: value for key, value in fields.items() if value is not None}
         for key in ("values", "allow_files"):
             if isinstance(given.get(key), list):
                 given[key] = tuple(given[key])
-        made[name] = Attribute(**given)
+        attribute = made[name] = Attribute(**given)
+        if attribute.default is not None and not _fits(attribute, attribute.default):
+            cause = f"expected {_SHAPES[attribute.type]}, got {shown(attribute.default)}"
+            raise AnalysisError(f'set the default of "{name}"', cause)
     return made
 
 
 def is_select(value: Any) -> bool:
     """Say whether a value, or a part of a list, is what ``select()`` gave."""
-    return isinstance(value, dict) and "$select" in value
+    return isinstance(value, dict) and value.keys() == {"$select", "$error"} and isinstance(value["$select"], dict)
 
 
 def branches(value: Any) -> Iterator[Any]:
@@ -91,28 +121,43 @@ def branches(value: Any) -> Iterator[Any]:
 
 
 def check(rule: str, schemas: Mapping[str, Attribute], values: Mapping[str, Any]) -> None:
-    """Check the attributes of a target: known, given when they must be, of the right type.
+    """Check the attributes of a target: known, given when they must be, of the right type in every branch.
 
     Raises:
         AnalysisError: naming the attribute; the caller knows the place.
     """
     for name, value in values.items():
-        if name in COMMON:
-            continue
-        attribute = schemas.get(name)
+        attribute = _COMMON.get(name) or schemas.get(name)
         if attribute is None or name.startswith("_"):
             known = [known for known in schemas if not known.startswith("_")]
             raise AnalysisError(
-                f'set "{name}"', f"{rule} has no such attribute", hint=did_you_mean(name, [*known, *COMMON])
+                f'set "{name}"', f"{rule} has no such attribute", hint=did_you_mean(name, [*known, *_COMMON])
             )
-        if value is None:
-            continue
-        for possible in branches(value):
-            if possible is not None:
-                checked(name, attribute, possible)
+        if value is not None:
+            _check_branches(name, attribute, value)
     for name, attribute in schemas.items():
         if attribute.mandatory and values.get(name) is None:
-            raise AnalysisError(f"declare a {rule}", f'the attribute "{name}" is missing')
+            raise AnalysisError(f"declare {a_or_an(rule)}", f'the attribute "{name}" is missing')
+
+
+def a_or_an(kind: str) -> str:
+    """Give the name of a rule with its article."""
+    return f"an {kind}" if kind[0] in "aeiou" else f"a {kind}"
+
+
+def _check_branches(name: str, attribute: Attribute, value: Any) -> None:
+    selects = isinstance(value, list) and any(is_select(part) for part in value)
+    if not selects:
+        checked(name, attribute, value)
+        return
+    if name in _COMMON or attribute.type in OUTPUT_TYPES:
+        raise AnalysisError(f'set "{name}"', "it is read before a platform is known and cannot be a select()")
+    if len(value) > 1 and "list" not in attribute.type:
+        cause = f"a select() can be added to lists only, and this is {_SHAPES[attribute.type]}"
+        raise AnalysisError(f'set "{name}"', cause)
+    for possible in branches(value):
+        if possible is not None and not (isinstance(possible, list) and len(value) > 1 and not possible):
+            checked(name, attribute, possible)
 
 
 def checked(name: str, attribute: Attribute, value: Any) -> Any:
@@ -122,12 +167,11 @@ def checked(name: str, attribute: Attribute, value: Any) -> Any:
         AnalysisError: if it has another type or is not allowed.
     """
     if not _fits(attribute, value):
-        raise AnalysisError(f'set "{name}"', f"expected {_SHAPES[attribute.type]}, got {_shown(value)}")
+        raise AnalysisError(f'set "{name}"', f"expected {_SHAPES[attribute.type]}, got {shown(value)}")
     if attribute.values and value not in attribute.values:
-        allowed = ", ".join(f'"{allowed}"' for allowed in attribute.values)
-        raise AnalysisError(
-            f'set "{name}"', f'"{value}" is not one of {allowed}', hint=did_you_mean(str(value), attribute.values)
-        )
+        allowed = ", ".join(_literal(allowed) for allowed in attribute.values)
+        hint = did_you_mean(value, attribute.values) if isinstance(value, str) else ""
+        raise AnalysisError(f'set "{name}"', f"{_literal(value)} is not one of {allowed}", hint=hint)
     if not attribute.allow_empty and not value:
         raise AnalysisError(f'set "{name}"', "it must not be empty")
     return value
@@ -144,7 +188,7 @@ def _fits(attribute: Attribute, value: Any) -> bool:
     if kind in ("string_list", "label_list", "output_list"):
         return isinstance(value, list) and all(isinstance(part, str) for part in value)
     if kind == "int_list":
-        return isinstance(value, list) and all(isinstance(part, int) for part in value)
+        return isinstance(value, list) and all(isinstance(part, int) and not isinstance(part, bool) for part in value)
     if kind == "string_keyed_label_dict" and attribute.allow_list and isinstance(value, list):
         return all(isinstance(part, str) for part in value)
     if not isinstance(value, dict) or not all(isinstance(key, str) for key in value):
@@ -154,7 +198,17 @@ def _fits(attribute: Attribute, value: Any) -> bool:
     return all(isinstance(part, str) for part in value.values())
 
 
-def _shown(value: Any) -> str:
-    names = {str: "the string", bool: "", int: "the integer", list: "the list", dict: "the dictionary"}
-    text = repr(value) if not isinstance(value, str) else f'"{value}"'
-    return f"{names.get(type(value), type(value).__name__)} {text[:80]}".strip()
+def shown(value: Any) -> str:
+    """Describe a value of a BUILD file: ``the list ["a", 3]``."""
+    names = {str: "the string ", int: "the integer ", float: "the number ", list: "the list ", dict: "the dictionary "}
+    if isinstance(value, list) and any(is_select(part) for part in value):
+        return "a select()"
+    text = _literal(value)
+    return names.get(type(value), "") + (text if len(text) <= _SHOWN else text[:_SHOWN] + "...")
+
+
+def _literal(value: Any) -> str:
+    words = {True: "True", False: "False", None: "None"}
+    if value is None or isinstance(value, bool):
+        return words[value]
+    return json.dumps(value, ensure_ascii=False)

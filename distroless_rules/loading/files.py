@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from distroless_rules.errors import LoadError
+from distroless_rules.errors import LoadError, Location
 from distroless_rules.loading.workspace import CONFIG_NAME, OUTPUT_NAME
 
 __all__ = ["Folder", "Seen", "Signature", "WorkspaceFiles", "listing_digest", "signature"]
@@ -85,7 +85,7 @@ class WorkspaceFiles:
         self._folders: dict[str, Folder] = {}
 
     def read(self, path: str) -> str | None:
-        """Give the text of a file, None when it is not there.
+        """Give the text of a file, without a byte order mark, None when it is not there.
 
         Raises:
             LoadError: if it cannot be read or is not UTF-8.
@@ -102,11 +102,11 @@ class WorkspaceFiles:
             raise LoadError(f"read {path}", error.strerror or str(error)) from error
         self.seen.files[path] = (before, hashlib.sha256(data).hexdigest())
         try:
-            return data.decode("utf-8").replace("\r\n", "\n")
+            return data.decode("utf-8").removeprefix("\ufeff").replace("\r\n", "\n")
         except UnicodeDecodeError as error:
-            raise LoadError(
-                f"read {path}", f"it is not UTF-8: byte {error.start} is 0x{data[error.start]:02x}"
-            ) from error
+            line, newline = data.count(b"\n", 0, error.start) + 1, data.rfind(b"\n", 0, error.start)
+            at = Location(path, line, error.start - newline)
+            raise LoadError(f"read {path}", f"the byte 0x{data[error.start]:02x} is not UTF-8", at=at) from error
 
     def folder(self, path: str) -> Folder:
         """Give the names in a folder; none when it is not there."""

@@ -14,7 +14,7 @@ from typing import Any
 
 from distroless_rules.errors import DistrolessError, LabelError, LoadError, Location, did_you_mean
 from distroless_rules.loading import place
-from distroless_rules.loading.attributes import check, schema
+from distroless_rules.loading.attributes import OUTPUT_TYPES, a_or_an, check, schema, shown
 from distroless_rules.loading.files import WorkspaceFiles
 from distroless_rules.loading.glob import glob
 from distroless_rules.loading.interpreter import BUILTIN_PREFIX, Interpreter, Module
@@ -145,14 +145,7 @@ class Loader:
 
     def refined(self, target: Declared, *, attribute: str = "", text: str = "") -> Location:
         """Give the exact place of an attribute of a target, or of a string in it."""
-        source = self.interpreter.source(target.at.file)
-        if text:
-            found = place.of_string(source, target.at, text)
-            if found.line != target.at.line or not attribute:
-                return found
-        if attribute:
-            return place.of_attribute(source, target.at, attribute)
-        return place.of_call(source, target.at)
+        return place.of_part(self.interpreter.source(target.at.file), target.at, attribute, text)
 
     # --- evaluating
 
@@ -184,9 +177,12 @@ class Loader:
         return self._evaluate(label, None, source, self._shown(label.repo, label.path))
 
     def _similar(self, label: Label) -> str:
-        folder, _, name = label.path.rpartition("/")
+        folder = label.path.rpartition("/")[0]
+        below = label.name.rpartition("/")[0]
         names = [file for file in self._of(label.repo).folder(folder).files if file.endswith(".bzl")]
-        return did_you_mean(name, names)
+        return did_you_mean(
+            str(label), [Label(label.repo, label.package, f"{below}/{name}".lstrip("/")) for name in names]
+        )
 
     def _evaluate(self, label: Label, package: Package | None, source: str, shown: str) -> Module:
         words = set(_WORD.findall(source))
@@ -262,7 +258,7 @@ class Loader:
     def _declare(self, identity: int, text: str, stack: str) -> None:
         rule = self.rules[identity]
         values: dict[str, Any] = json.loads(text)
-        package = self._package_now(f"declare a {rule.name or 'target'}")
+        package = self._package_now(f"declare {a_or_an(rule.name or 'target')}")
         at = self.interpreter.place(stack)
         try:
             self._add(package, rule, values, at)
@@ -274,7 +270,9 @@ class Loader:
     def _where(self, at: Location, error: DistrolessError) -> Location:
         source = self.interpreter.source(at.file)
         named = re.match(r'set "(\w+)"', error.doing)
-        return place.of_attribute(source, at, named[1]) if named else place.of_call(source, at)
+        if named or isinstance(error, LabelError):
+            return place.of_part(source, at, named[1] if named else "name")
+        return place.of_call(source, at)
 
     def _add(self, package: Package, rule: Rule, values: dict[str, Any], at: Location) -> None:
         kind = rule.name or "target"
@@ -282,15 +280,34 @@ class Loader:
             raise LoadError("declare a target", f"its rule is not assigned to a name in {rule.module}")
         name = values.pop("name", None)
         if not isinstance(name, str) or not name:
-            raise LoadError(f"declare a {kind}", "it has no name", hint='give it name = "..."')
+            cause = "it has no name" if name in (None, "") else f"its name must be a string, not {shown(name)}"
+            raise LoadError(f"declare {a_or_an(kind)}", cause, hint='give it name = "..."')
         label = Label.parse(f":{name}", repo=package.repo, package=package.name)
         before = package.targets.get(name)
         if before:
-            cause = f'the package has a {before.rule.name} named "{name}" already, at {before.at}'
+            cause = f'the package has {a_or_an(before.rule.name)} named "{name}" already, at {before.at}'
             raise LoadError(f'declare "{label}"', cause)
         check(kind, rule.attributes, values)
         visibility = _strings("visibility", values.pop("visibility", None))
-        package.targets[name] = Declared(label, rule, values, at, visibility)
+        declared = package.targets[name] = Declared(label, rule, values, at, visibility)
+        self._claim(package, declared)
+
+    def _claim(self, package: Package, declared: Declared) -> None:
+        """Note the files that a target names as its outputs; no label may mean two things."""
+        name = declared.label.name
+        if name in package.outputs:
+            maker = package.outputs[name]
+            raise LoadError(f'declare "{declared.label}"', f'"{maker.label}" makes a file of that name, at {maker.at}')
+        for attribute, schema_ in declared.rule.attributes.items():
+            if schema_.type in OUTPUT_TYPES and declared.values.get(attribute):
+                value = declared.values[attribute]
+                for text in value if isinstance(value, list) else [value]:
+                    file = Label.parse(f":{text.removeprefix(':')}", repo=package.repo, package=package.name)
+                    other = package.outputs.get(file.name) or package.targets.get(file.name, declared)
+                    if other is not declared or file.name in package.outputs:
+                        cause = f'the name "{file.name}" is taken by "{other.label}" at {other.at}'
+                        raise LoadError(f'set "{attribute}"', cause)
+                    package.outputs[file.name] = declared
 
     def _glob(self, include: Any, exclude: Any, allow_empty: bool) -> list[str]:
         package = self._package_now("glob")
@@ -320,7 +337,7 @@ class Loader:
 
     def _label(self, text: Any) -> list[str]:
         if not isinstance(text, str):
-            raise LabelError("read a label", f"expected a string, got {text!r}")
+            raise LabelError("read a label", f"expected a string, got {shown(text)}")
         label = Label.parse(text, repo=self._here.repo, package=self._here.package)
         return [label.repo, label.package, label.name, str(label)]
 
@@ -333,7 +350,7 @@ def _strings(name: str, value: Any) -> tuple[str, ...] | None:
     if value is None:
         return None
     if not isinstance(value, list) or not all(isinstance(part, str) for part in value):
-        raise LoadError(f'set "{name}"', f"expected a list of strings, got {value!r}")
+        raise LoadError(f'set "{name}"', f"expected a list of strings, got {shown(value)}")
     return tuple(value)
 
 

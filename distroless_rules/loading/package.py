@@ -64,6 +64,7 @@ class Package:
         name: the folder.
         file: the BUILD file, as errors name it.
         targets: the targets by name, in the order declared.
+        outputs: files that targets name as their outputs, with who makes them.
         exports: names of source files that other packages may use -> the labels of who may, None for everybody.
         default_visibility: for targets that give none.
     """
@@ -72,5 +73,6 @@ class Package:
     name: str
     file: str
     targets: dict[str, Declared] = field(default_factory=dict)
+    outputs: dict[str, Declared] = field(default_factory=dict)
     exports: dict[str, tuple[str, ...] | None] = field(default_factory=dict)
     default_visibility: tuple[str, ...] = ()

@@ -6,7 +6,7 @@ import re
 
 from distroless_rules.errors import Location
 
-__all__ = ["of_attribute", "of_call", "of_load", "of_string", "of_syntax_error"]
+__all__ = ["of_call", "of_load", "of_part", "of_syntax_error"]
 
 _TOKEN = re.compile(r'"""(?:\\.|[^\\])*?"""|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'|#[^\n]*|[()\[\]{}]', re.DOTALL)
 
@@ -43,22 +43,23 @@ def of_syntax_error(source: str, at: Location, cause: str) -> tuple[Location, st
     return at, cause
 
 
-def of_attribute(source: str, at: Location, name: str) -> Location:
-    """Give the place of the keyword argument ``name`` in the call that starts on the line of ``at``."""
-    return _search(source, at, rf"\b{re.escape(name)}\s*=(?!=)")
+def of_part(source: str, at: Location, attribute: str = "", text: str = "") -> Location:
+    """Give the place of a part of the call that starts on the line of ``at``, the smallest that is found.
 
-
-def of_string(source: str, at: Location, text: str) -> Location:
-    """Give the place of the string ``text`` in the call that starts on the line of ``at``."""
-    return _search(source, at, rf'"{re.escape(text)}"|\'{re.escape(text)}\'')
-
-
-def _search(source: str, at: Location, pattern: str) -> Location:
+    Args:
+        source: the file.
+        at: the line.
+        attribute: a keyword argument.
+        text: a string, in that argument if there is one.
+    """
     start, end = _extent(source, at.line)
-    found = re.compile(pattern).search(source, start, end)
-    if not found:
-        return of_call(source, at)
-    return _at(source, at.file, found.start())
+    keyword = re.compile(rf"\b{re.escape(attribute)}\s*=(?!=)").search(source, start, end) if attribute else None
+    if text:
+        quoted = re.compile(rf'"{re.escape(text)}"|\'{re.escape(text)}\'')
+        string = quoted.search(source, keyword.end() if keyword else start, end)
+        if string:
+            return _at(source, at.file, string.start())
+    return _at(source, at.file, keyword.start()) if keyword else of_call(source, at)
 
 
 def _at(source: str, file: str, offset: int) -> Location:

@@ -96,6 +96,8 @@ def rule(implementation, *, attrs = {}, doc = "", provides = [], executable = Fa
 
     The same function, called with `_analyse`, runs the implementation for one target.
     """
+    if type(implementation) != "function":
+        fail("rule: implementation must be a function, not %s" % type(implementation))
     for name in attrs:
         if type(attrs[name]) != "dict" or "type" not in attrs[name]:
             fail("rule: attribute \"%s\" must be made by attr.*(), not %s" % (name, type(attrs[name])))
@@ -204,6 +206,8 @@ def _context_(request, schemas, results):
             found.extend(dep[DefaultInfo].files.to_list())
         files[name] = found
         if kind == "label":
+            if deps and name in schemas and schemas[name].get("single_file") and len(found) != 1:
+                fail("attribute \"%s\" takes one file; %s has %d" % (name, deps[0][DefaultInfo].label.canonical, len(found)))
             single[name] = found[0] if len(found) == 1 else None
     outputs = {}
     for name, rows in request["outputs"].items():
@@ -244,6 +248,8 @@ def _with_defaults_(given, request):
     files = getattr(declared, "files", None) if declared != None else None
     if files == None:
         files = depset([_file_(row) for row in json.decode(_declared_outputs_())])
+    if type(files) != "struct" or not hasattr(files, "depset_"):
+        fail("DefaultInfo.files must be a depset, not %s" % type(files))
     given = dict(given)
     given[DefaultInfo] = DefaultInfo(
         files = files,
@@ -256,7 +262,7 @@ def _summary_(given):
     """What the spine must know of a target that was asked for: file numbers only."""
     layout = given.get(OciLayoutInfo)
     return {
-        "files": [_id_("DefaultInfo.files", file) for file in given[DefaultInfo].files.to_list()],
+        "files": [_id_("what DefaultInfo.files holds", file) for file in given[DefaultInfo].files.to_list()],
         "layout": None if layout == None else {
             "descriptor": _id_("OciLayoutInfo.descriptor", layout.descriptor),
             "blobs": [_id_("OciLayoutInfo.blobs", blob) for blob in layout.blobs],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ CONFIG_NAME = "distroless.toml"
 LOCK_NAME = "distroless.lock"
 OUTPUT_NAME = "distroless-out"
 
+_EXAMPLES = {"suites": '"trixie"', "components": '"main"', "architectures": '"amd64"'}
+_FILE = re.compile(r"[A-Za-z0-9._-]*[A-Za-z0-9_-][A-Za-z0-9._-]*")
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
 _TABLES: Mapping[str, Mapping[str, type]] = {
     "workspace": {"name": str, "build_file": str, "ignore": list},
@@ -79,10 +82,15 @@ def read(root: Path) -> Workspace:
         ConfigError: if it cannot be read or something in it is wrong.
     """
     try:
-        text = (root / CONFIG_NAME).read_bytes().decode("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"read {CONFIG_NAME}", str(error)) from error
-    return parse(text, root)
+        data = (root / CONFIG_NAME).read_bytes()
+    except OSError as error:
+        raise ConfigError(f"read {CONFIG_NAME}", error.strerror or str(error)) from error
+    try:
+        return parse(data.decode("utf-8"), root)
+    except UnicodeDecodeError as error:
+        line, newline = data.count(b"\n", 0, error.start) + 1, data.rfind(b"\n", 0, error.start)
+        at = Location(CONFIG_NAME, line, error.start - newline)
+        raise ConfigError(f"read {CONFIG_NAME}", f"the byte 0x{data[error.start]:02x} is not UTF-8", at=at) from error
 
 
 def parse(text: str, root: Path) -> Workspace:
@@ -103,10 +111,18 @@ def parse(text: str, root: Path) -> Workspace:
     for name, fields in _tables(text, "archive", document.get("archive", {})).items():
         archives[name] = _archive(text, name, fields)
     cache = _table(text, "cache", document.get("cache", {}))
+    build_file = settings.get("build_file", "BUILD")
+    if not _FILE.fullmatch(build_file):
+        raise ConfigError(
+            'read "build_file" in [workspace]',
+            f'"{build_file}" is not the name of a file',
+            at=_place(text, "build_file", "workspace"),
+            hint='write "BUILD"',
+        )
     return Workspace(
         root=root,
         name=settings.get("name", root.name),
-        build_file=settings.get("build_file", "BUILD"),
+        build_file=build_file,
         ignore=tuple(folder.strip("/") for folder in settings.get("ignore", ())),
         archives=archives,
         cache=cache.get("path", ""),
@@ -116,22 +132,19 @@ def parse(text: str, root: Path) -> Workspace:
 def _archive(text: str, name: str, fields: Mapping[str, Any]) -> Archive:
     where = f"archive.{name}"
     if not _NAME.fullmatch(name) or name == "distroless_rules":
-        raise ConfigError(f"read [{where}]", f'"{name}" cannot be the name of an archive', at=_place(text, name))
+        cause = f'"{name}" cannot be the name of an archive'
+        raise ConfigError(f"read [{where}]", cause, at=_place(text, "", where))
     _table(text, "archive", fields, where)
     if fields.get("type", "deb") != "deb":
-        raise ConfigError(
-            f'read "type" in [{where}]', f'"{fields["type"]}" is not known', at=_place(text, "type"), hint='write "deb"'
-        )
-    if not fields.get("suites"):
-        raise ConfigError(f"read [{where}]", "it names no suites", at=_place(text, name), hint='suites = ["trixie"]')
+        at = _place(text, "type", where)
+        raise ConfigError(f'read "type" in [{where}]', f'"{fields["type"]}" is not known', at=at, hint='write "deb"')
+    for key in ("suites", "components", "architectures"):
+        if not fields.get(key, key != "suites") or "" in fields.get(key, ()):
+            at = _place(text, key if key in fields else "", where)
+            hint = f"write {key} = [{_EXAMPLES[key]}]"
+            raise ConfigError(f"read [{where}]", f"it names no {key}", at=at, hint=hint)
     for architecture in fields.get("architectures", ()):
-        if Platform.parse(architecture).deb != architecture:
-            raise ConfigError(
-                f'read "architectures" in [{where}]',
-                f'"{architecture}" is not a Debian architecture',
-                at=_place(text, architecture),
-                hint=f'write "{Platform.parse(architecture).deb}"',
-            )
+        _check_architecture(text, where, architecture)
     return Archive(
         name=name,
         suites=tuple(fields["suites"]),
@@ -141,6 +154,19 @@ def _archive(text: str, name: str, fields: Mapping[str, Any]) -> Archive:
         keyring=fields.get("keyring", ""),
         pins=tuple(sorted(fields.get("pins", {}).items())),
     )
+
+
+def _check_architecture(text: str, where: str, architecture: str) -> None:
+    try:
+        right = Platform.parse(architecture).deb
+    except ConfigError as error:
+        cause, hint = f'"{architecture}" is not a Debian architecture', error.hint
+    else:
+        if right == architecture:
+            return
+        cause, hint = f'"{architecture}" is a platform', f'write "{right}"'
+    at = _place(text, architecture, where)
+    raise ConfigError(f'read "architectures" in [{where}]', cause, at=at, hint=hint)
 
 
 def _tables(text: str, name: str, value: Any) -> Mapping[str, Mapping[str, Any]]:
@@ -159,9 +185,8 @@ def _table(text: str, name: str, value: Any, where: str = "") -> Mapping[str, An
     for key, given in value.items():
         parts = list(given) if isinstance(given, list) else list(given.values()) if isinstance(given, dict) else []
         if not isinstance(given, types[key]) or not all(isinstance(part, str) for part in parts):
-            raise ConfigError(
-                f'read "{key}" in [{where}]', f"expected {_WORDS[types[key]]}, got {given!r}", at=_place(text, key)
-            )
+            cause = f"expected {_WORDS[types[key]]}, got {json.dumps(given, default=str, ensure_ascii=False)}"
+            raise ConfigError(f'read "{key}" in [{where}]', cause, at=_place(text, key, where))
     return value
 
 
@@ -170,17 +195,29 @@ def _known(text: str, where: str, value: Mapping[str, Any], known: Mapping[str, 
         if key not in known:
             place = f"in [{where}]" if where else "at the top"
             raise ConfigError(
-                f'read "{key}" {place}', "no such key", at=_place(text, key), hint=did_you_mean(key, known)
+                f'read "{key}" {place}', "no such key", at=_place(text, key, where), hint=did_you_mean(key, known)
             )
 
 
-def _place(text: str, word: str) -> Location:
-    """Give the first place where ``word`` stands as a key, a table or a string."""
+def _place(text: str, word: str, table: str = "") -> Location:
+    """Give the place where ``word`` stands as a key or string in a table; without a word that of the table.
+
+    In a table that is written in some other way, inline for example, the first such word is taken.
+    """
+    start, end = 0, len(text)
+    if table:
+        name = r"\.".join(f'"?{re.escape(part)}"?' for part in table.split(".", 1))
+        head = re.search(rf"^[ \t]*\[[ \t]*({name})[ \t]*\]", text, re.MULTILINE)
+        if head:
+            after = re.compile(r"^[ \t]*\[", re.MULTILINE).search(text, head.end())
+            start, end = head.start(1), after.start() if after else end
     quoted = re.escape(word)
-    found = re.search(rf'^[ \t]*(?:\[[^\]\n]*)?"?({quoted})"?[ \t]*[=\]]|"({quoted})"', text, re.MULTILINE)
-    if not found:
+    pattern = rf'^[ \t]*(?:\[[^\]\n]*?)?"?({quoted})"?[ \t]*[.=\]]|"({quoted})"'
+    found = re.compile(pattern, re.MULTILINE).search(text, start, end) if word else None
+    if found:
+        start = found.start(1) if found.group(1) is not None else found.start(2)
+    elif not start:
         return Location(CONFIG_NAME)
-    start = found.start(1) if found.group(1) is not None else found.start(2)
     return Location(CONFIG_NAME, text.count("\n", 0, start) + 1, start - text.rfind("\n", 0, start))
 
 

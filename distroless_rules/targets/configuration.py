@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from distroless_rules.errors import AnalysisError
+from distroless_rules.errors import AnalysisError, ConfigError
 from distroless_rules.loading.attributes import Attribute, is_select
 from distroless_rules.loading.package import Declared
 from distroless_rules.values.platform import Platform
@@ -40,10 +40,10 @@ def conditions_of(setting: Declared) -> frozenset[tuple[str, str]]:
     """
     values = setting.values
     if setting.rule.name == "platform":
-        return frozenset({("platform", str(Platform.parse(values["platform"])))})
+        return frozenset({("platform", _platform(setting, values["platform"]))})
     if setting.rule.name != "config_setting":
         raise AnalysisError(f'select on "{setting.label}"', f"it is a {setting.rule.name}, not a config_setting")
-    platforms = [str(Platform.parse(text)) for text in values.get("platforms") or ()]
+    platforms = [_platform(setting, text) for text in values.get("platforms") or ()]
     wanted = {("platform", "|".join(platforms))} if platforms else set()
     wanted |= {(f"define {key}", value) for key, value in (values.get("define") or {}).items()}
     for key, value in (values.get("values") or {}).items():
@@ -56,6 +56,14 @@ def conditions_of(setting: Declared) -> frozenset[tuple[str, str]]:
     if not wanted:
         raise AnalysisError(f'select on "{setting.label}"', "it asks for nothing")
     return frozenset(wanted)
+
+
+def _platform(setting: Declared, text: str) -> str:
+    try:
+        return str(Platform.parse(text))
+    except ConfigError as error:
+        error.at = setting.at
+        raise
 
 
 def matches(conditions: frozenset[tuple[str, str]], configuration: Configuration) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from distroless_rules.errors import AnalysisError, DistrolessError
-from distroless_rules.loading.attributes import LABEL_TYPES, OUTPUT_TYPES, Attribute
+from distroless_rules.loading.attributes import LABEL_TYPES, OUTPUT_TYPES, Attribute, is_select
 from distroless_rules.loading.attributes import checked as check_value
 from distroless_rules.loading.loader import BUILTIN_REPO, Loader
 from distroless_rules.loading.package import Declared
@@ -79,17 +79,16 @@ class _Builder:
         self._found: dict[Label, tuple[Kind, Declared | None]] = {}
         self.done: dict[Key, Target] = {}
 
-    def key(self, label: Label) -> Key:
-        """Give the key of what a label means, aliases followed."""
+    def key(self, label: Label, user: Label | None = None) -> Key:
+        """Give the key of what a label means, aliases followed; ``user`` is the target that names it."""
         seen: list[Label] = []
         while True:
-            kind, declared = self._find(label)
+            kind, declared = self._find(label, user)
             if declared is None or kind is not Kind.RULE or not _is_core(declared, "alias"):
                 return Key(label, "" if kind is Kind.SOURCE else self._platform)
             if label in seen:
-                raise AnalysisError(
-                    f'resolve "{label}"', "aliases form a cycle: " + _chain([*seen, label]), at=declared.at
-                )
+                at = self._loader.refined(declared, attribute="actual")
+                raise AnalysisError(f'resolve "{label}"', "aliases form a cycle: " + _chain([*seen, label]), at=at)
             seen.append(label)
             label = self._actual(declared)
 
@@ -121,10 +120,10 @@ class _Builder:
         at = self._loader.refined(target.declared, attribute=edge.attribute)
         raise AnalysisError(f'analyse "{edge.to}"', "targets need each other: " + _chain(keys), at=at)
 
-    def _find(self, label: Label) -> tuple[Kind, Declared | None]:
+    def _find(self, label: Label, user: Label | None = None) -> tuple[Kind, Declared | None]:
         found = self._found.get(label)
         if found is None:
-            found = self._resolver.find(label)
+            found = self._resolver.find(label, user)
             if found[0] is Kind.DEB:
                 found = (Kind.DEB, self._debs.find(label, self._platform))
             self._found[label] = found
@@ -150,32 +149,29 @@ class _Builder:
 
     def _value(self, declared: Declared, name: str, attribute: Attribute) -> Any:
         value = declared.values.get(name)
-        if isinstance(value, list):
+        if isinstance(value, list) and any(is_select(part) for part in value):
             try:
                 value = resolve(attribute, value, self._configuration, lambda text: self._setting(declared, text))
                 if value is not None:
                     check_value(name, attribute, value)
+                elif attribute.mandatory:
+                    raise AnalysisError(f'set "{name}"', f"its select() gives None for {self._platform}")
             except DistrolessError as error:
                 raise located(error, self._loader, declared, name, "") from error
         return attribute.default if value is None else value
 
     def _setting(self, declared: Declared, text: str) -> Declared:
         label = Label.parse(text, repo=declared.label.repo, package=declared.label.package)
-        seen = {label}
-        found = self._resolver.declared(label)
-        while _is_core(found, "alias"):
-            label = self._actual(found)
-            if label in seen:
-                raise AnalysisError(f'resolve "{text}"', "aliases form a cycle", at=found.at)
-            seen.add(label)
-            found = self._resolver.declared(label)
-        return found
+        try:
+            return self._resolver.declared(self.key(label, declared.label).label)
+        except DistrolessError as error:
+            raise located(error, self._loader, declared, "", text) from error
 
     def _actual(self, alias: Declared) -> Label:
         value = self._value(alias, "actual", alias.rule.attributes["actual"])
-        label = Label.parse(value, repo=alias.label.repo, package=alias.label.package)
         try:
-            kind, declared = self._find(label)
+            label = Label.parse(value, repo=alias.label.repo, package=alias.label.package)
+            kind, declared = self._find(label, alias.label)
             self._resolver.check_visible(alias.label, label, kind, declared)
         except DistrolessError as error:
             raise located(error, self._loader, alias, "actual", value) from error
@@ -197,7 +193,9 @@ class _Builder:
             self._check_twice(declared, name, value, keys)
             return keys
         if attribute.type == "label_keyed_string_dict":
-            return [(text, ref(label)) for label, text in value.items()]
+            pairs = [(text, ref(label)) for label, text in value.items()]
+            self._check_twice(declared, name, list(value), [key for _, key in pairs])
+            return pairs
         if isinstance(value, list):
             return [("", ref(text)) for text in value]
         return [(key, ref(text)) for key, text in value.items()]
@@ -205,9 +203,12 @@ class _Builder:
     def _check_twice(self, declared: Declared, name: str, texts: list[str], keys: list[Key]) -> None:
         if len(set(keys)) == len(keys):
             return
-        twice = next(text for at, text in enumerate(texts) if keys[at] in keys[:at])
-        at = self._loader.refined(declared, attribute=name, text=twice)
-        raise AnalysisError(f'set "{name}"', f'"{twice}" is in it twice', at=at)
+        index = next(at for at, key in enumerate(keys) if key in keys[:at])
+        cause, before = f'"{texts[index]}" is in it twice', texts[keys.index(keys[index])]
+        if before != texts[index]:
+            cause = f'"{before}" and "{texts[index]}" are the same target'
+        at = self._loader.refined(declared, attribute=name, text=texts[index])
+        raise AnalysisError(f'set "{name}"', cause, at=at)
 
     def _ref(self, declared: Declared, name: str, attribute: Attribute, text: str) -> Key:
         given = declared.values.get(name) is not None
@@ -216,13 +217,15 @@ class _Builder:
         )
         try:
             label = Label.parse(text, repo=repo, package=package)
-            kind, found = self._find(label)
+            kind, found = self._find(label, declared.label)
             if given:
                 self._resolver.check_visible(declared.label, label, kind, found)
-            key = self.key(label) if kind is Kind.RULE else Key(label, "" if kind is Kind.SOURCE else self._platform)
-            if kind is Kind.SOURCE:
-                self._check_file(name, attribute, label)
+            key = self.key(label)
+            if self._find(key.label)[0] in (Kind.SOURCE, Kind.OUTPUT):
+                self._check_file(name, attribute, key.label)
         except DistrolessError as error:
+            if not given:
+                error.cause += f' (the default of "{name}" in {declared.rule.module})'
             raise located(error, self._loader, declared, name, text) from error
         return key
 

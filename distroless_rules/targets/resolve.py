@@ -26,10 +26,13 @@ class Resolver:
     def __init__(self, loader: Loader, archives: Mapping[str, Archive]) -> None:
         self.loader = loader
         self._archives = archives
-        self._outputs: dict[tuple[str, str], dict[str, Declared]] = {}
 
-    def find(self, label: Label) -> tuple[Kind, Declared | None]:
+    def find(self, label: Label, user: Label | None = None) -> tuple[Kind, Declared | None]:
         """Give what a label means, and the declared target: of a generated file the one that makes it.
+
+        Args:
+            label: the label.
+            user: the target that names it, if one does; a hint is written as it would write it.
 
         Raises:
             AnalysisError: if there is nothing of that name.
@@ -45,13 +48,13 @@ class Resolver:
         declared = package.targets.get(label.name)
         if declared:
             return Kind.RULE, declared
-        maker = self._generated(package).get(label.name)
+        maker = package.outputs.get(label.name)
         if maker:
             return Kind.OUTPUT, maker
         self._inside(label)
         if self.loader.files_of(label.repo).is_file(label.path):
             return Kind.SOURCE, None
-        raise AnalysisError(f'resolve "{label}"', "no such target or file", hint=self._similar(package, label))
+        raise AnalysisError(f'resolve "{label}"', "no such target or file", hint=self._similar(package, label, user))
 
     def declared(self, label: Label) -> Declared:
         """Give the rule target of a label, aliases followed.
@@ -83,9 +86,22 @@ class Resolver:
         else:
             assert declared is not None
             labels = declared.visibility if declared.visibility is not None else package.default_visibility
-        if not visibility.allowed(user.package, label, labels, self.declared):
+        try:
+            visible = visibility.allowed(user.package, label, labels, self._group)
+        except DistrolessError as error:
+            if error.at is None and declared is not None:
+                error.at = self.loader.refined(declared, attribute="visibility")
+            raise
+        if not visible:
             granted = ", ".join(f'"{text}"' for text in labels) or "its own package only"
             self._invisible(user, label, f"it is visible to {granted}")
+
+    def _group(self, label: Label) -> Declared:
+        try:
+            return self.declared(label)
+        except AnalysisError as error:
+            hint = f'write "//{label.package}:__pkg__" for one package'
+            raise AnalysisError(f'read the visibility "{label}"', error.cause, hint=hint) from error
 
     def _invisible(self, user: Label, label: Label, hint: str) -> None:
         raise AnalysisError(f'use "{label}"', f'it is not visible to package "//{user.package}"', hint=hint)
@@ -110,8 +126,8 @@ class Resolver:
         return ""
 
     def _similar_package(self, label: Label) -> str:
-        packages = [f"//{name}" for name in self.loader.packages("", label.repo)]
-        return did_you_mean(f"//{label.package}", packages)
+        close = did_you_mean(label.package, [name for name in self.loader.packages("", label.repo) if name])
+        return close.replace('"', '"//', 1) if close else ""
 
     def _inside(self, label: Label) -> None:
         """Check that no folder between the package and the file is a package of its own."""
@@ -125,31 +141,12 @@ class Resolver:
                     f'resolve "{label}"', f'"//{folder}" is a package of its own', hint=f'did you mean "{right}"?'
                 )
 
-    def _similar(self, package: Package, label: Label) -> str:
+    def _similar(self, package: Package, label: Label, user: Label | None) -> str:
         files = self.loader.files_of(label.repo).folder(label.package).files
-        close = did_you_mean(label.name, [*package.targets, *self._generated(package), *files])
-        return close.replace('"', '":', 1) if close else ""
-
-    def _generated(self, package: Package) -> Mapping[str, Declared]:
-        """Give the files that a package's targets name as their outputs, with who makes them."""
-        found = self._outputs.get((package.repo, package.name))
-        if found is None:
-            found = {}
-            for declared in package.targets.values():
-                for name, attribute in declared.rule.attributes.items():
-                    if attribute.type in ("output", "output_list") and declared.values.get(name):
-                        value = declared.values[name]
-                        for file in value if isinstance(value, list) else [value]:
-                            if isinstance(file, str):
-                                self._claim(found, file.removeprefix(":"), declared)
-            self._outputs[package.repo, package.name] = found
-        return found
-
-    def _claim(self, found: dict[str, Declared], file: str, declared: Declared) -> None:
-        if file in found:
-            cause = f'"{found[file].label}" makes a file of that name too'
-            raise AnalysisError(f'declare the output "{file}"', cause, at=declared.at)
-        found[file] = declared
+        close = did_you_mean(label.name, [*package.targets, *package.outputs, *files])
+        inside = user is not None and (user.repo, user.package) == (label.repo, label.package)
+        prefix = ":" if inside else str(Label(label.repo, label.package, ":")).removesuffix(":")
+        return close.replace('"', f'"{prefix}', 1) if close else ""
 
 
 def located(error: DistrolessError, loader: Loader, declared: Declared, attribute: str, text: str) -> DistrolessError:
