@@ -16,7 +16,10 @@ from distroless_rules.deb.compose_options import FileSpec, Options
 from distroless_rules.deb.compose_tree import Claim, Tree
 from distroless_rules.deb.effects import registry
 from distroless_rules.deb.effects.accounts import Accounts
+from distroless_rules.deb.effects.declared import sysusers
 from distroless_rules.deb.effects.effect import Change, Effect, Scene
+from distroless_rules.deb.effects.script_effects import enroll
+from distroless_rules.deb.effects.scripts import review
 from distroless_rules.deb.package import DebIndex
 from distroless_rules.deb.prune import Pruner, matcher
 from distroless_rules.errors import AnalysisError
@@ -75,6 +78,7 @@ class _Work:
     generated: dict[str, bytes] = field(default_factory=dict)
     made: dict[str, str] = field(default_factory=dict)
     kept: dict[str, compose_debs.Kept] = field(default_factory=dict)
+    accepted: tuple[str, ...] = ()
 
 
 def compose(options: Options, sources: Sources) -> Composition:
@@ -94,6 +98,7 @@ def compose(options: Options, sources: Sources) -> Composition:
     for effect in registry.FIRST:
         _apply(work, effect)
     _add_debs(work)
+    _read_scripts(work)
     _add_files(work)
     for effect in registry.LAST:
         _apply(work, effect)
@@ -139,6 +144,25 @@ def _add_deb_claim(work: _Work, claim: Claim, owners: dict[str, str]) -> None:
     owners.setdefault(path, name)
 
 
+def _read_scripts(work: _Work) -> None:
+    """Find out what the debs' scripts do; what nobody has modelled is an error unless the image accepts it."""
+    scene, accept = work.scene, frozenset(work.options.accept)
+    found = review({name: work.sources.debs[name] for name in work.layer_of}, work.tree, scene.platform.deb)
+    unknown = [finding for finding in found.findings if finding.deb not in accept]
+    if unknown:
+        debs = list(dict.fromkeys(finding.deb for finding in unknown))
+        more = f" (and {len(unknown) - 1} more commands)" if len(unknown) > 1 else ""
+        accepted = ", ".join(f'"{deb}"' for deb in debs)
+        raise AnalysisError(
+            f"model the maintainer scripts of {', '.join(debs)}",
+            f"nobody has modelled {unknown[0]}{more}",
+            hint=f"if the image is right without it, write accept = [{accepted}]",
+        )
+    scene.acts.extend((*sysusers(scene.debs, scene), *found.acts))
+    work.accepted = tuple(str(finding) for finding in found.findings)
+    enroll(scene.acts, scene.accounts)
+
+
 def _add_files(work: _Work) -> None:
     for spec in work.options.files:
         doing = f'add "/{spec.path}" of {spec.label}'
@@ -157,6 +181,11 @@ def _change(work: _Work, name: str, change: Change) -> None:
         work.tree.remove(change.path)
         return
     entry = change.entry
+    if change.attributes:
+        old = work.tree.claim(change.path)
+        if old is not None:
+            work.tree.replace(replace(old, entry=entry))
+        return
     if entry.kind is Kind.FILE:
         digest = hashlib.sha256(change.data).hexdigest()
         work.generated.setdefault(digest, change.data)
@@ -265,7 +294,7 @@ def _report(work: _Work, recipes: Mapping[str, list[Entry]], user: str) -> dict[
         },
         "generated": dict(sorted(work.made.items())),
         "cut": [list(row) for row in work.options.cut],
-        "accepted": sorted(work.options.accept),
+        "accepted": list(work.accepted),
         "user": user,
         "users": {name: [account.uid, account.gid] for name, account in accounts.users.items()},
         "groups": {name: group.gid for name, group in accounts.groups.items()},

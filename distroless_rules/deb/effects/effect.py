@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from distroless_rules.deb.compose_options import Options
 from distroless_rules.deb.compose_tree import Tree
 from distroless_rules.deb.effects.accounts import Accounts
+from distroless_rules.deb.effects.script_commands import Act
 from distroless_rules.deb.package import DebIndex
 from distroless_rules.values.platform import Platform
 from distroless_rules.values.tree import Entry, Kind
@@ -28,12 +29,14 @@ class Change:
         path: the path.
         data: the bytes of a regular file.
         replace: whether it takes the place of what debs ship there.
+        attributes: whether only the mode and owner of what is there change.
     """
 
     path: str
     entry: Entry | None
     data: bytes = b""
     replace: bool = False
+    attributes: bool = False
 
 
 def file(path: str, data: bytes, mode: int = 0o644, uid: int = 0, gid: int = 0, *, replace: bool = False) -> Change:
@@ -70,6 +73,7 @@ class Scene:
         read: gives the bytes of a regular file of a deb or of the user.
         extra_certificates: (label, PEM text) that the image adds to the CA bundle.
         warnings: what people should know, in order.
+        acts: (deb, what its scripts do), once they have been read.
     """
 
     options: Options
@@ -80,6 +84,7 @@ class Scene:
     read: Callable[[Entry], bytes]
     extra_certificates: tuple[tuple[str, bytes], ...] = ()
     warnings: list[str] = field(default_factory=list)
+    acts: list[tuple[str, Act]] = field(default_factory=list)
 
     @property
     def platform(self) -> Platform:

@@ -30,7 +30,7 @@ def _var_run(_: Scene) -> Iterator[Change]:
 
 USR_MERGE = Effect(
     "usr-merge",
-    "/bin, /sbin, /lib and, where the platform has it, /lib64 are links into /usr, and what debs ship under them is there.",
+    "/bin, /sbin, /lib and, where the platform has it, /lib64 are links into /usr, with what debs ship under them.",
     _usr_merge,
 )
 VAR_RUN = Effect("var-run", "/var/run and /var/lock are links to /run and /run/lock.", _var_run)

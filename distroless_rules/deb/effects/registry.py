@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from distroless_rules.deb.effects.certificates import CA_CERTIFICATES, JAVA_CACERTS
+from distroless_rules.deb.effects.declared import TMPFILES
 from distroless_rules.deb.effects.effect import Effect
 from distroless_rules.deb.effects.folders import FOLDERS
 from distroless_rules.deb.effects.links import USR_MERGE, VAR_RUN
+from distroless_rules.deb.effects.script_effects import ALTERNATIVES, SCRIPTS
 from distroless_rules.deb.effects.system import ACCOUNTS, NSSWITCH, OS_RELEASE
 from distroless_rules.deb.effects.timezone import TIMEZONE
 
@@ -14,6 +17,17 @@ __all__ = ["EFFECTS", "FIRST", "LAST"]
 FIRST: tuple[Effect, ...] = (USR_MERGE, VAR_RUN)
 
 # What is made once the debs' and the user's files are known.
-LAST: tuple[Effect, ...] = (OS_RELEASE, NSSWITCH, TIMEZONE, FOLDERS, ACCOUNTS)
+LAST: tuple[Effect, ...] = (
+    OS_RELEASE,
+    NSSWITCH,
+    TIMEZONE,
+    FOLDERS,
+    TMPFILES,
+    SCRIPTS,
+    ALTERNATIVES,
+    CA_CERTIFICATES,
+    JAVA_CACERTS,
+    ACCOUNTS,
+)
 
 EFFECTS: tuple[Effect, ...] = (*FIRST, *LAST)

@@ -6,7 +6,6 @@ Source: POSIX.1-2017 Shell Command Language, sections 2.2 to 2.10.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Union
 
 __all__ = [
     "AndOr",
@@ -64,7 +63,7 @@ class Arithmetic:
     quoted: bool = False
 
 
-Part = Union[Text, Param, Substitution, Arithmetic]
+Part = Text | Param | Substitution | Arithmetic
 Word = tuple[Part, ...]
 
 
@@ -161,4 +160,4 @@ class Group:
     subshell: bool = False
 
 
-Node = Union[Simple, Pipeline, AndOr, Sequence, If, Case, For, While, Function, Group]
+Node = Simple | Pipeline | AndOr | Sequence | If | Case | For | While | Function | Group

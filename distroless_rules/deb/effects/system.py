@@ -15,7 +15,10 @@ from distroless_rules.errors import AnalysisError
 
 __all__ = ["ACCOUNTS", "NSSWITCH", "OS_RELEASE"]
 
-_NSSWITCH = b"passwd: files\ngroup: files\nshadow: files\nhosts: files dns\nnetworks: files\nprotocols: files\nservices: files\n"
+_NSSWITCH = (
+    b"passwd: files\ngroup: files\nshadow: files\nhosts: files dns\nnetworks: files\n"
+    b"protocols: files\nservices: files\n"
+)
 _SPECIAL = re.compile(r"[$`\"\\]")  # os-release(5): escaped within double quotes
 _KEY = re.compile(r"[A-Z][A-Z0-9_]*")
 
@@ -79,6 +82,6 @@ NSSWITCH = Effect("nsswitch", "/etc/nsswitch.conf is libc-bin's template.", _nss
 ACCOUNTS = Effect(
     "accounts",
     "/etc/passwd and /etc/group hold base-passwd's users and groups, nonroot (65532), those that scripts of the debs "
-    "create, with fixed numbers, and those that the image declares; nobody has a password or a shell that is not there.",
+    "create, with fixed numbers, and those that the image declares; nobody has a password.",
     _accounts,
 )

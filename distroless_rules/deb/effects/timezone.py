@@ -35,6 +35,6 @@ def _timezone(scene: Scene) -> Iterator[Change]:
 
 TIMEZONE = Effect(
     "timezone",
-    "/etc/localtime and /etc/timezone name the zone that the image asks for, Etc/UTC when it has zones and asks for none.",
+    "/etc/localtime and /etc/timezone name the zone that the image asks for, or Etc/UTC when it has zones.",
     _timezone,
 )
