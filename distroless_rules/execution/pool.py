@@ -65,6 +65,11 @@ class Job(Generic[R]):
             raise self._error
         return self._result
 
+    @property
+    def done(self) -> bool:
+        """Whether the function has been performed."""
+        return not self._done.locked()
+
     def _wait(self) -> None:
         with self._done:
             pass
@@ -135,7 +140,7 @@ class Pool:
                     ahead.append(self._add(_part(function, item), _FIRST))
                 if not ahead:
                     return
-                if not ahead[0].run():
+                if not ahead[0].run() and not ahead[0].done:
                     self._help(ahead)
                 yield ahead.popleft().result()
         finally:
