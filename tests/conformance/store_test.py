@@ -237,7 +237,12 @@ def test_a_result_under_another_key_is_none(case: Case, store: Any) -> None:
     store.put(KEY, ActionResult({"out": EMPTY}))
     store.put(other, ActionResult({"out": Digest.of(b"wrong")}))
     taken: list[bytes] = []
-    case.damage_result(store, other, lambda data: taken.append(data) or data)
+
+    def take(data: bytes) -> bytes:
+        taken.append(data)
+        return data
+
+    case.damage_result(store, other, take)
     case.damage_result(store, KEY, lambda data: taken[0])
     assert store.get(KEY) is None
 

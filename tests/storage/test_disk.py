@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -254,7 +255,7 @@ def test_processes_at_once(root: Path) -> None:
                     assert Digest.of(store.path(output).read_bytes()) == output
             return store.corrupt
 
-    children = [start(lambda seed=seed: work(seed)) for seed in range(4)]
+    children = [start(partial(work, seed)) for seed in range(4)]
     assert [child.wait() for child in children] == [0, 0, 0, 0]
     assert gc.verify(root) == []
     assert os.listdir(root / "tmp") == []
