@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from distroless_rules.deb.explain import location
 from distroless_rules.deb.lock_check import Wanted
@@ -10,7 +10,7 @@ from distroless_rules.deb.universe import Universe
 from distroless_rules.errors import ResolveError, did_you_mean
 from distroless_rules.values.archive import Archive
 
-__all__ = ["BASE", "absent", "check_found", "meaning"]
+__all__ = ["BASE", "absent", "check_found", "check_pins", "meaning"]
 
 BASE = ("base-files", "base-passwd", "libc-bin")
 """Debs whose files every image's skeleton is made from. They are locked wherever an archive has them, without their
@@ -49,11 +49,33 @@ def meaning(archive: Archive, universe: Universe, name: str, before: str, places
     )
 
 
+def check_pins(archive: Archive, universe: Universe) -> set[str]:
+    """Give the debs that have pins and are there.
+
+    Raises:
+        ResolveError: if one is there in other versions only.
+    """
+    found = set()
+    for deb, version in archive.pins:
+        if universe.versions(deb):
+            found.add(deb)
+        elif others := universe.index.versions(deb):
+            raise ResolveError(
+                f"pin {deb} to {version} in [archive.{archive.name}]",
+                f"for {universe.index.architecture} its suites have {_listed([other.version for other in others])}",
+            )
+    return found
+
+
+def _listed(versions: Sequence[str]) -> str:
+    return " and ".join(dict.fromkeys(versions))
+
+
 def check_found(
     archive: Archive,
     wanted: Wanted,
     means: Mapping[str, Mapping[str, str]],
-    unpinned: Mapping[str, str],
+    unpinned: Iterable[str],
     names: Sequence[str],
 ) -> None:
     """Refuse names that no architecture has a deb for, and pins to versions that none has.
@@ -62,19 +84,15 @@ def check_found(
         archive: the archive.
         wanted: what BUILD files name.
         means: name -> architecture -> deb.
-        unpinned: pins that were not found.
+        unpinned: debs with pins that no architecture has.
         names: every deb's name, for the hint.
 
     Raises:
         ResolveError: naming the first such.
     """
-    for deb, version in unpinned.items():
-        known = deb in set(names)
-        raise ResolveError(
-            f"pin {deb} to {version} in [archive.{archive.name}]",
-            "its suites have other versions only" if known else "its suites have no such deb",
-            hint="" if known else _similar(deb, names),
-        )
+    for deb in sorted(unpinned):
+        hint = _similar(deb, names)
+        raise ResolveError(f"pin {deb} in [archive.{archive.name}]", "its suites have no such deb", hint=hint)
     for name, found in means.items():
         if not found:
             places = wanted.debs[archive.name][name]

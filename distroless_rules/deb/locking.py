@@ -135,7 +135,7 @@ class _ArchiveLock:
         suites: dict[str, LockedSuite] = {}
         means: dict[str, dict[str, str]] = {wanted: {} for wanted in sorted(request.wanted.debs.get(name, {}))}
         debs: dict[str, dict[str, LockedDeb]] = {}
-        unpinned = dict(self.archive.pins)
+        unpinned = {deb for deb, _ in self.archive.pins}
         names: list[str] = []
         for architecture in self.archive.architectures:
             index, proofs = archives_.open_archive(
@@ -143,7 +143,8 @@ class _ArchiveLock:
             )
             if not _merge(suites, proofs):
                 return None
-            preferences = self._preferences(index, unpinned)
+            preferences = self._preferences(index)
+            unpinned -= lock_roots.check_pins(self.archive, Universe(index, preferences))
             debs[architecture] = self._resolve(index, preferences, means)
             if unpinned or not all(means.values()):
                 names += index.names()
@@ -153,8 +154,7 @@ class _ArchiveLock:
         pins = tuple(sorted(self.archive.pins))
         return LockedArchive(name, tuple(suites[suite] for suite in self.archive.suites), pins, roots, debs)
 
-    def _preferences(self, index: Index, unpinned: dict[str, str]) -> Preferences:
-        """Give what to prefer, and take the pins that the index has out of ``unpinned``."""
+    def _preferences(self, index: Index) -> Preferences:
         update = self.request.update
         locked: Mapping[str, LockedDeb] = {}
         if self.before and (update is None or update):
@@ -163,11 +163,8 @@ class _ArchiveLock:
         named = {*self.request.wanted.debs.get(self.archive.name, ())}
         if self.is_home:
             named |= {deb.name for deb in self.request.local.values()}
-        preferences = Preferences(pins, locked, update or frozenset(), update or frozenset(), frozenset(named))
-        universe = Universe(index, preferences)
-        for deb in [deb for deb in unpinned if universe.versions(deb)]:
-            del unpinned[deb]
-        return preferences
+        renewed = update or frozenset()
+        return Preferences(pins, locked, renewed, renewed, frozenset(named))
 
     def _stayable(self, before: LockedArchive, index: Index) -> dict[str, LockedDeb]:
         """Give what is locked and comes from suites and components that the archive still has.

@@ -123,6 +123,7 @@ class Universe:
 
     def is_gone(self, package: BinaryPackage) -> bool:
         """Say whether this is a locked deb that the index does not have any more."""
+        self.versions(package.name)
         return package.name in self._gone and self.is_kept(package)
 
     def groups(self, package: BinaryPackage) -> list[Group]:
