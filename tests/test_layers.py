@@ -29,7 +29,7 @@ ARROWS = {
     "storage": _DOMAIN,
     "deb": _DOMAIN,
     "elf": _DOMAIN,
-    "oci": _DOMAIN,
+    "oci": f"{_DOMAIN} deb",
     "tools": "errors values deb elf oci",
     "execution": "errors values loading targets actions storage tools",
     "project": _SPINE,
