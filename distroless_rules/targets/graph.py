@@ -84,6 +84,8 @@ class _Builder:
         seen: list[Label] = []
         while True:
             kind, declared = self._find(label, user)
+            if kind is Kind.DEB:
+                label = Label(label.repo, label.name, label.name)  # @trixie//:curl is @trixie//curl
             if declared is None or kind is not Kind.RULE or not _is_core(declared, "alias"):
                 return Key(label, "" if kind is Kind.SOURCE else self._platform)
             if label in seen:

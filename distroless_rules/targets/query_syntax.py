@@ -49,7 +49,7 @@ class QueryError(RequestError):
     """A query that is not well formed; its message shows the place in the text."""
 
     def __init__(self, text: str, column: int, cause: str, *, hint: str = "") -> None:
-        super().__init__("read the query", cause, hint=hint)
+        super().__init__("read the query", re.sub(r"\s", " ", cause), hint=hint)
         self.text = text
         self.column = column
 

@@ -5,6 +5,8 @@ Source: Bazel's "Labels" and "Target patterns" documentation; the words are the 
 
 from __future__ import annotations
 
+import json
+import posixpath
 import re
 from dataclasses import dataclass
 
@@ -13,7 +15,12 @@ from distroless_rules.errors import LabelError, Location
 __all__ = ["Label", "Pattern"]
 
 _REPO = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
-_SEGMENT = re.compile(r"[A-Za-z0-9!%@^_\"#$&'()*+,;<=>?\[\]{|}~ .-]+")
+# Beyond ASCII everything but control characters, and what turns or breaks the line that it is printed in.
+_SEGMENT = re.compile(
+    r"[A-Za-z0-9!%@^_\"#$&'()*+,;<=>?\[\]{|}~ .\-"
+    r"\u00a1-\u2027\u202f-\u2065\u206a-\ud7ff\ue000-\ufefe\uff00-\U0010ffff]+"
+)
+_ALL = ("all", "*", "all-targets")
 _FORM = "expected //package:name, :name, //package or @archive//deb-name"
 
 
@@ -50,13 +57,15 @@ class Label:
             if not slashes and not rest:
                 slashes, rest = "//", f":{repo}"
             if repo and not _REPO.fullmatch(repo):
-                raise LabelError(f'read label "{text}"', f'"{repo}" is not a repository name', at=at, hint=_FORM)
+                raise LabelError(
+                    f"read label {_quoted(text)}", f"{_quoted(repo)} is not a repository name", at=at, hint=_FORM
+                )
             rest = f"//{rest}"
         if rest.startswith("//"):
             package, colon, name = rest[2:].partition(":")
             name = name if colon else package.rpartition("/")[2]
         elif rest.startswith("/"):
-            raise LabelError(f'read label "{text}"', "it starts with a single slash", at=at, hint=_FORM)
+            raise LabelError(f"read label {_quoted(text)}", "it starts with a single slash", at=at, hint=_FORM)
         else:
             name = rest[1:] if rest.startswith(":") else rest
         _check(text, package, name, at)
@@ -65,7 +74,7 @@ class Label:
     def __str__(self) -> str:
         """The canonical form: ``//a/b:c``, ``@trixie//curl``."""
         prefix = f"@{self.repo}//" if self.repo else "//"
-        if self.repo and self.package == self.name:
+        if self.repo and self.package == self.name and "/" not in self.name:
             return prefix + self.package
         return f"{prefix}{self.package}:{self.name}"
 
@@ -79,8 +88,15 @@ def _check(text: str, package: str, name: str, at: Location | None) -> None:
     for what, value in (("package", package), ("name", name)):
         for segment in value.split("/") if value else ([] if what == "package" else [""]):
             if segment in (".", "..") or not _SEGMENT.fullmatch(segment):
-                cause = f'the {what} "{value}" has the part "{segment}"' if value else f"its {what} is empty"
-                raise LabelError(f'read label "{text}"', cause, at=at, hint=_FORM)
+                cause = f"its {what} is empty"
+                if value:
+                    cause = f"the {what} {_quoted(value)} has the part {_quoted(segment)}"
+                raise LabelError(f"read label {_quoted(text)}", cause, at=at, hint=_FORM)
+
+
+def _quoted(text: str) -> str:
+    """Give text that may be anything in quotes, on one line and not too long."""
+    return json.dumps(text if len(text) <= 200 else f"{text[:200]}...", ensure_ascii=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,23 +131,32 @@ class Pattern:
         """
         negative = text.startswith("-")
         body = text[1:] if negative else text
-        if not body.startswith(("//", "@", ":")):
-            folder, colon, name = body.partition(":")
-            head = "/".join(part for part in (package, folder) if part and part != ".")
-            body = f"//{head}{colon}{name}"
-        stem, _, name = body.partition(":")
-        if not body.startswith(":") and (stem.endswith("/...") and name in ("", "all", "*", "all-targets")):
-            stem = stem[: -len("/...")]
-            stem = f"{stem}//" if stem.endswith((":", "/")) or stem in ("", "/") else stem
-            label = Label.parse(f"{stem.rstrip('/') or '//'}:all" if stem.strip("/") else "//:all")
+        if body and not body.startswith(("//", "@", ":")):
+            body = _absolute(body, package)
+        stem, colon, name = body.partition(":")
+        if stem.endswith("/...") and name in ("", *_ALL):
+            above = stem.removesuffix("...").rstrip("/")
+            label = Label.parse(f"{above}:all" if "//" in above else f"{above}//:all")
             return Pattern(label.repo, label.package, "", True, negative)
         label = Label.parse(body, package=package)
-        if label.name in ("all", "*", "all-targets") and ":" in body:
+        if colon and label.name in _ALL:
             return Pattern(label.repo, label.package, "", False, negative)
         return Pattern(label.repo, label.package, label.name, False, negative)
 
     def __str__(self) -> str:
-        prefix = f"{'-' if self.negative else ''}{f'@{self.repo}' if self.repo else ''}//{self.package}"
+        sign = "-" if self.negative else ""
+        if self.name:
+            return f"{sign}{Label(self.repo, self.package, self.name)}"
+        prefix = f"{sign}{f'@{self.repo}' if self.repo else ''}//{self.package}"
         if self.recursive:
             return f"{prefix}/..." if self.package else f"{prefix}..."
-        return f"{prefix}:{self.name or 'all'}"
+        return f"{prefix}:all"
+
+
+def _absolute(body: str, package: str) -> str:
+    """Give the pattern that starts at the root for one that is a path below a folder: ``../b:c``, ``./...``, ``b/``."""
+    folder, colon, name = body.partition(":")
+    path = posixpath.join(package, folder) if folder else package
+    if "//" not in path:  # which is a mistake, and must not be mended here
+        path = posixpath.normpath(path)
+    return f"//{'' if path == '.' else path}{colon}{name}"

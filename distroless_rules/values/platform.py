@@ -59,7 +59,9 @@ class Platform:
         aliases = {deb: oci for oci, deb in _DEB.items()} | {"linux/arm64/v8": "linux/arm64"}
         name = aliases.get(text, text)
         if name not in _DEB:
-            raise ConfigError(f'use platform "{text}"', "it is not known", hint=did_you_mean(text, [*_DEB, *_DEB.values()]))
+            raise ConfigError(
+                f'use platform "{text}"', "it is not known", hint=did_you_mean(text, [*_DEB, *_DEB.values()])
+            )
         return Platform(*name.split("/"))
 
     @staticmethod

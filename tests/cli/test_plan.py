@@ -272,7 +272,7 @@ digraph plan {
     [
         ("//...", 'cannot plan "//...": it is not the label of one target'),
         ("//app:all", 'cannot plan "//app:all": it is not the label of one target'),
-        ("//app:imag", 'cannot resolve "//app:imag": no such target or file; did you mean ":image"?'),
+        ("//app:imag", 'cannot resolve "//app:imag": no such target or file; did you mean "//app:image"?'),
     ],
 )
 def test_errors(commands: Commands, target: str, message: str) -> None:

@@ -176,7 +176,7 @@ def test_dot(commands: Commands) -> None:
 @pytest.mark.parametrize(
     ("query", "message"),
     [
-        ("//app:imag", 'cannot resolve "//app:imag": no such target or file; did you mean ":image"?'),
+        ("//app:imag", 'cannot resolve "//app:imag": no such target or file; did you mean "//app:image"?'),
         ("deps(//ap:image)", 'cannot resolve "//ap:image": there is no file ap/BUILD; did you mean "//app"?'),
         ("//app/none/...", 'cannot find targets of "//app/none/...": no folder there has a BUILD file'),
         ("@trixie//curl", 'cannot resolve "@trixie//curl": there is no archive "trixie"; declare [archive.trixie] in '
