@@ -8,7 +8,6 @@ machine and whenever its seal is broken (see ``storage.seal``). What fails is mo
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import itertools
 import os
@@ -37,7 +36,6 @@ SMALL = 1 << 20  # bytes up to which hashing (0.6 ms) is too cheap to be spared
 _BUFFER = 1 << 18  # bytes gathered before they are written
 _CHUNK = 1 << 20  # bytes hashed at a time
 _TOUCH = 3600  # seconds within which a second use is not recorded
-_NO_LINK = frozenset({errno.EXDEV, errno.EMLINK, errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS})
 
 
 class _Sink:
@@ -99,7 +97,7 @@ class DiskStore:
         self._actions = str(root / folder.ACTIONS)
         self._token = os.urandom(8).hex()  # process numbers are not unique where containers share the folder
         self._count = itertools.count()
-        self._known: dict[str, tuple[int, int, int, int]] = {}  # hash -> state in which this process hashed it
+        self._known: dict[str, tuple[int, int, int, int]] = {}  # hash -> state in which this process found it right
         self._lock = folder.hold(root)
 
     def close(self) -> None:
@@ -150,53 +148,6 @@ class DiskStore:
                 self._keep(descriptor, name, sink.digest)
             except OSError as error:
                 raise folder.refused("write a blob to the cache", error) from error
-
-    def link(self, digest: Digest, target: Path) -> None:
-        """Make ``target`` a hard link to a blob, or a copy where links cannot be; what was there is replaced.
-
-        A target that is this link already is left alone. The blob stays sealed.
-
-        Raises:
-            MissingBlobError: if the store does not hold the blob.
-            StorageError: if the target cannot be written.
-        """
-        source = self.path(digest)
-        with suppress(FileNotFoundError):
-            if os.path.samestat(os.lstat(target), os.stat(source)):
-                return
-        aside = target.with_name(f".{os.urandom(8).hex()}.part")
-        try:
-            try:
-                os.link(source, aside)
-            except OSError as error:
-                if error.errno not in _NO_LINK:
-                    raise
-                _copy(source, aside)
-            os.replace(aside, target)
-            self._seal_again(digest.hash)
-        except OSError as error:
-            raise folder.refused(f'write "{target}"', error) from error
-        finally:
-            with suppress(OSError):
-                os.unlink(aside)
-
-    def unlink(self, digest: Digest, target: Path) -> None:
-        """Remove a file that ``link`` made; the blob stays sealed, which a plain removal would break.
-
-        Raises:
-            StorageError: if it cannot be removed.
-        """
-        try:
-            same = os.path.samestat(os.lstat(target), os.stat(self._name(digest.hash)))
-        except FileNotFoundError:
-            same = False
-        same = same and self._holds(digest, sealed_up_to=0)
-        try:
-            target.unlink(missing_ok=True)
-            if same:
-                self._seal_again(digest.hash)
-        except OSError as error:
-            raise folder.refused(f'remove "{target}"', error) from error
 
     # Action results
 
@@ -286,7 +237,9 @@ class DiskStore:
                     return True
                 if status.st_size > sealed_up_to and is_sealed(status):
                     if time.time() - status.st_ctime > _TOUCH:
-                        self._seal_again(digest.hash)
+                        status = self._seal_again(digest.hash)
+                    if status.st_size > SMALL:
+                        self._known[digest.hash] = signature(status)
                     return True
             return self._hash(digest.hash) and status.st_size == digest.size
         except FileNotFoundError:
@@ -309,15 +262,13 @@ class DiskStore:
                 self._known[value] = signature(seal(stream.fileno()))
         return True
 
-    def _seal_again(self, value: str) -> None:
+    def _seal_again(self, value: str) -> os.stat_result:
         """Seal a blob that was just found right, after something that breaks seals, or to record its use."""
         descriptor = os.open(self._name(value), os.O_RDONLY | os.O_CLOEXEC)
         try:
-            status = signature(seal(descriptor))
+            return seal(descriptor)
         finally:
             os.close(descriptor)
-        if value in self._known:
-            self._known[value] = status
 
     def _set_aside(self, name: str) -> None:
         self.corrupt += 1
@@ -341,10 +292,3 @@ def _rename(name: str, target: str) -> None:
     except FileNotFoundError:
         os.makedirs(os.path.dirname(target), exist_ok=True)
         os.rename(name, target)
-
-
-def _copy(source: Path, target: Path) -> None:
-    with source.open("rb") as reader, target.open("xb") as writer:
-        while data := reader.read(_CHUNK):
-            writer.write(data)
-        os.fchmod(writer.fileno(), 0o444)
