@@ -16,13 +16,29 @@ from pathlib import Path
 
 from distroless_rules.errors import ConfigError, StorageError
 
-__all__ = ["ACTIONS", "BLOBS", "CORRUPT", "SOURCES", "TEMPORARY", "default_folder", "hold", "hold_alone", "refused"]
+__all__ = [
+    "ACTIONS",
+    "BLOBS",
+    "CORRUPT",
+    "INDEXES",
+    "PARTIAL",
+    "SOURCES",
+    "STATES",
+    "TEMPORARY",
+    "default_folder",
+    "hold",
+    "hold_alone",
+    "refused",
+]
 
 BLOBS = "cas"
 ACTIONS = "ac"
 TEMPORARY = "tmp"
 CORRUPT = "corrupt"
 SOURCES = "sources"
+STATES = "state"  # what builds looked at
+INDEXES = "archives"
+PARTIAL = "partial"  # downloads that an interruption cut off
 
 _TAG = b"Signature: 8a477f597d28d172789f06886806bc55\n# made anew whenever it is needed; see https://bford.info/cachedir/\n"
 _STALE = 24 * 3600  # seconds after which a temporary file is nobody's, even while others use the folder

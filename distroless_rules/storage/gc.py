@@ -62,9 +62,13 @@ _KINDS = (
     ("blobs", folder.BLOBS),
     ("action results", folder.ACTIONS),
     ("source tables", folder.SOURCES),
+    ("build states", folder.STATES),
+    ("archive indexes", folder.INDEXES),
+    ("downloads", folder.PARTIAL),
     ("temporary", folder.TEMPORARY),
     ("corrupt", folder.CORRUPT),
 )
+_OTHERS = (folder.SOURCES, folder.STATES, folder.INDEXES, folder.PARTIAL)
 
 
 def stats(root: Path) -> list[Usage]:
@@ -100,8 +104,9 @@ def collect(root: Path, max_size: int, wait: float = 10.0) -> Collected:
         blobs = {file.name: file for file in _files(root / folder.BLOBS)}
         results = list(_files(root / folder.ACTIONS))
         named = {result.path: _outputs(result) for result in results}
-        results += (tables := list(_files(root / folder.SOURCES)))
-        named.update((table.path, ()) for table in tables)  # tables of source digests age like results without blobs
+        others = [file for name in _OTHERS for file in _files(root / name)]
+        results += others
+        named.update((file.path, ()) for file in others)  # they age like results without blobs
         kept = _keep(blobs, results, named, max_size)
         doomed = [file for file in (*blobs.values(), *results) if file.path not in kept]
         doomed += [file for name in (folder.TEMPORARY, folder.CORRUPT) for file in _files(root / name)]
@@ -164,6 +169,7 @@ def _damage(root: Path, file: _File) -> str:
         is_blob = file.path.startswith(f"{root}/{folder.BLOBS}/")
         cause = _blob_damage(file) if is_blob else _result_damage(file)
         if cause:
+            os.makedirs(root / folder.CORRUPT, exist_ok=True)
             os.rename(file.path, root / folder.CORRUPT / f"{file.name}.{os.urandom(4).hex()}")
     except FileNotFoundError:
         raise

@@ -42,6 +42,9 @@ def test_stats(tmp_path: Path) -> None:
         ("blobs", 0),
         ("action results", 0),
         ("source tables", 0),
+        ("build states", 0),
+        ("archive indexes", 0),
+        ("downloads", 0),
         ("temporary", 0),
         ("corrupt", 0),
     ]
@@ -78,9 +81,10 @@ def test_collecting_to_nothing(tmp_path: Path) -> None:
     fill(tmp_path, "a")
     (tmp_path / "tmp/1-left").write_bytes(b"x")
     (tmp_path / "corrupt/x").write_bytes(b"x")
-    (tmp_path / "sources").mkdir()
-    (tmp_path / "sources/table").write_bytes(b"x")
-    assert gc.collect(tmp_path, 0).removed == 5
+    for folder in ("sources", "state", "archives", "partial"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "file").write_bytes(b"x")
+    assert gc.collect(tmp_path, 0).removed == 8
     assert all(usage.count == 0 for usage in gc.stats(tmp_path))
     assert gc.collect(tmp_path / "none", 0) == gc.Collected(0, 0, 0, 0)
 
@@ -114,3 +118,13 @@ def test_verify_finds_every_flipped_bit(tmp_path: Path) -> None:
     assert held(tmp_path, made) == "acAB"
     assert len(os.listdir(tmp_path / "corrupt")) == 2
     assert gc.verify(tmp_path) == []
+
+
+def test_verify_makes_the_place_for_what_is_damaged(tmp_path: Path) -> None:
+    made = fill(tmp_path, "a")
+    blob = tmp_path / "cas" / made["a"].hash[:2] / made["a"].hash
+    blob.unlink()
+    blob.write_bytes(b"other")
+    (tmp_path / "corrupt").rmdir()
+    assert [damage.path for damage in gc.verify(tmp_path)] == [str(blob.relative_to(tmp_path))]
+    assert held(tmp_path, made) == "A"
