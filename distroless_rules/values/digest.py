@@ -15,6 +15,7 @@ from distroless_rules.errors import FormatError
 __all__ = ["EMPTY", "Digest"]
 
 _HEX = re.compile(r"[0-9a-f]{64}")
+_SIZE = re.compile(r"[0-9]{1,19}")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -56,7 +57,7 @@ class Digest:
             FormatError: if ``text`` is anything else.
         """
         value, slash, size = text.partition("/")
-        if not slash or not size.isascii() or not size.isdigit():
+        if not slash or not _SIZE.fullmatch(size):
             raise FormatError(f'read digest "{text[:100]}"', "expected <sha-256>/<size>")
         return Digest(value, int(size))
 

@@ -118,5 +118,5 @@ def load(data: bytes) -> list[Entry]:
             Entry(p, Kind(k), m, u, g, s, t, h, b, o, tuple((n, v) for n, v in x), at)
             for p, k, m, u, g, s, t, h, b, o, x, at in rows
         ]
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, RecursionError) as error:
         raise FormatError("read a file list", f"it is not one of ours: {error}") from error
