@@ -290,6 +290,10 @@ class _Run:
             self._start(position)
         elif isinstance(error, DistrolessError) and (_is_failure(error) or isinstance(error, MissingBlobError)):
             self._fail(position, error)
+        elif isinstance(error, Exception) and not isinstance(error, DistrolessError):
+            action = self._plan.actions[position]
+            cause = f"{type(error).__name__}: {error}"
+            raise InternalError(f"perform {action.mnemonic} for {action.owner}", cause) from error
         else:
             raise error
 

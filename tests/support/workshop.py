@@ -1,0 +1,224 @@
+"""Actions performed for a test: a few terse values in; outcomes, events and bytes out.
+
+    shop = Workshop(tmp_path, {"Join": Tool("Join", "1", join)})
+    first = action("first", parameters={"text": "a"})
+    second = action("second", inputs={"1": out("first")}, parameters={"text": "b"})
+    built = shop.build([first, second], out("second"))
+    assert built.ran == ["first", "second"]
+    assert shop.read(built, out("second")) == b"ab"
+
+Store, table of sources, pool, executors and scheduler are the real ones; every ``build`` opens them anew, as a new
+process does. Downloads come from a dict.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from distroless_rules.actions.action import Action, Named
+from distroless_rules.actions.artifact import Artifact, Root
+from distroless_rules.errors import DistrolessError, FetchError
+from distroless_rules.execution import events
+from distroless_rules.execution.cached import Cached
+from distroless_rules.execution.executor import Executor
+from distroless_rules.execution.pool import Pool
+from distroless_rules.execution.scheduler import Outcome, execute
+from distroless_rules.execution.sources import Sources, table_path
+from distroless_rules.execution.supply import Supply
+from distroless_rules.execution.tool import ToolExecutor
+from distroless_rules.storage.disk import DiskStore
+from distroless_rules.storage.store import copy_in
+from distroless_rules.tools.tool import Tool, Workbench
+from distroless_rules.values.digest import Digest
+
+__all__ = ["JOIN", "Build", "Open", "Workshop", "action", "join", "locked", "out", "source"]
+
+
+def join(bench: Workbench) -> None:
+    """Write all inputs, then the parameter ``text``, to each output."""
+    for name in bench.parameters.get("outputs", ["out"]):
+        with bench.output(name) as sink:
+            for file in bench.inputs.values():
+                sink.write(file.path.read_bytes())
+            sink.write(bench.parameters.get("text", "").encode())
+
+
+JOIN = Tool("Join", "1", join)
+
+
+def out(owner: str, name: str = "out") -> Artifact:
+    """Name an output of the action ``owner``."""
+    return Artifact(Root.DERIVED, f"{owner}/{name}")
+
+
+def source(path: str) -> Artifact:
+    """Name a source file."""
+    return Artifact(Root.SOURCE, path)
+
+
+def locked(path: str, data: bytes) -> Artifact:
+    """Name a locked file with these bytes."""
+    return Artifact(Root.LOCKED, path, Digest.of(data))
+
+
+def action(
+    owner: str,
+    mnemonic: str = "Join",
+    inputs: Mapping[str, Artifact] | None = None,
+    outputs: Sequence[str] = ("out",),
+    parameters: Mapping[str, Any] | None = None,
+    weight: int = 0,
+) -> Action:
+    """Make an action; its outputs are ``out(owner, name)``."""
+    return Action(
+        mnemonic,
+        owner,
+        json.dumps(dict(parameters or {}), sort_keys=True, separators=(",", ":")),
+        tuple(Named(name, artifact) for name, artifact in sorted((inputs or {}).items())),
+        tuple(Named(name, out(owner, name)) for name in sorted(outputs)),
+        weight=weight,
+    )
+
+
+@dataclass
+class Build:
+    """What ``Workshop.build`` gives.
+
+    Attributes:
+        outcome: what ``execute`` gave.
+        log: every event, in the order in which the listener heard them.
+        corrupt: how many damaged files the store has met.
+    """
+
+    outcome: Outcome
+    log: list[events.Event]
+    corrupt: int
+
+    @property
+    def ran(self) -> list[str]:
+        """The owners of the actions that were begun, in that order."""
+        return [event.action.owner for event in self.log if isinstance(event, events.ActionStarted)]
+
+    @property
+    def endings(self) -> dict[str, str]:
+        """Owner -> how its action ended at last."""
+        finished = (event for event in self.log if isinstance(event, events.ActionFinished))
+        return {event.action.owner: event.ending.value for event in finished}
+
+    @property
+    def fetched(self) -> list[str]:
+        """The paths of what was downloaded."""
+        return [event.artifact.path for event in self.log if isinstance(event, events.FetchStarted)]
+
+    @property
+    def errors(self) -> list[str]:
+        """The text of each failure."""
+        return [str(failure.error) for failure in self.outcome.failures]
+
+
+@dataclass
+class Open:
+    """The parts of a build, joined."""
+
+    store: DiskStore
+    sources: Sources
+    supply: Supply
+    pool: Pool
+    executor: Executor
+
+
+@dataclass
+class Workshop:
+    """A workspace and a cache below ``folder``.
+
+    Attributes:
+        folder: an empty folder.
+        tools: mnemonic -> tool.
+        jobs: threads.
+        mirror: path of a locked file -> what a download of it gives: bytes, or an error.
+    """
+
+    folder: Path
+    tools: Mapping[str, Tool] = field(default_factory=lambda: {"Join": JOIN})
+    jobs: int = 2
+    mirror: dict[str, bytes | DistrolessError] = field(default_factory=dict)
+
+    @property
+    def root(self) -> Path:
+        """The workspace."""
+        return self.folder / "workspace"
+
+    @property
+    def cache(self) -> Path:
+        """The cache folder."""
+        return self.folder / "cache"
+
+    def write(self, path: str, data: bytes) -> Path:
+        """Write a source file."""
+        file = self.root / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(data)
+        return file
+
+    @contextmanager
+    def open(self) -> Iterator[Open]:
+        """Open store, sources, pool and executors."""
+        with DiskStore(self.cache) as store, Pool(self.jobs) as pool:
+            sources = Sources(self.root, table_path(self.cache, self.root))
+            supply = Supply(store, sources, _Mirror(self.mirror, store))
+            executor = Cached(ToolExecutor(self.tools, supply, store, pool), store, store)
+            yield Open(store, sources, supply, pool, executor)
+
+    def build(
+        self,
+        actions: Sequence[Action],
+        *wanted: Artifact,
+        keep_going: bool = False,
+        listener: events.Listener = events.ignore,
+    ) -> Build:
+        """Make what is wanted."""
+        log: list[events.Event] = []
+        guard = threading.Lock()
+
+        def listen(event: events.Event, /) -> None:
+            with guard:
+                log.append(event)
+            listener(event)
+
+        with self.open() as parts:
+            outcome = execute(
+                actions, wanted, parts.executor, parts.supply, parts.pool, keep_going=keep_going, listener=listen
+            )
+            parts.sources.save()
+            return Build(outcome, log, parts.store.corrupt)
+
+    def blob(self, digest: Digest) -> Path:
+        """Give the file of a blob."""
+        return self.cache / "cas" / digest.hash[:2] / digest.hash
+
+    def read(self, built: Build, artifact: Artifact) -> bytes:
+        """Give the bytes of a wanted artifact, as they are on the disk."""
+        return self.blob(built.outcome.digests[artifact]).read_bytes()
+
+
+class _Mirror:
+    """Downloads from a dict, a few bytes at a time."""
+
+    def __init__(self, files: Mapping[str, bytes | DistrolessError], store: DiskStore) -> None:
+        self._files = files
+        self._store = store
+
+    def __call__(self, artifact: Artifact, check: Callable[[], None], /) -> None:
+        data = self._files.get(artifact.path)
+        if data is None:
+            raise FetchError(f'fetch "{artifact.path}"', "the mirror does not have it")
+        if isinstance(data, DistrolessError):
+            raise data
+        check()
+        copy_in(self._store, data, artifact.digest)
