@@ -100,6 +100,7 @@ class Root:
                     return None
                 child = node.children[name] = Node(Entry.directory(below), layer)
                 os.mkdir(self.path(below), 0o700)
+                os.chmod(self.path(below), 0o755)  # noqa: S103 - as the model says, whatever the umask
             if child.entry.kind is Kind.SYMLINK:
                 links += 1
                 if links > _MAX_LINKS or len(waiting) > _MAX_LINKS * 4096:
