@@ -37,7 +37,7 @@ from distroless_rules.storage.store import copy_in
 from distroless_rules.tools.tool import Tool, Workbench
 from distroless_rules.values.digest import Digest
 
-__all__ = ["JOIN", "Build", "Open", "Workshop", "action", "join", "locked", "out", "source"]
+__all__ = ["JOIN", "Build", "Open", "Workshop", "action", "join", "locked", "out", "source", "tools_with", "write_out"]
 
 
 def join(bench: Workbench) -> None:
@@ -50,6 +50,17 @@ def join(bench: Workbench) -> None:
 
 
 JOIN = Tool("Join", "1", join)
+
+
+def write_out(bench: Workbench, data: bytes, name: str = "out") -> None:
+    """Make an output."""
+    with bench.output(name) as sink:
+        sink.write(data)
+
+
+def tools_with(perform: Callable[[Workbench], None]) -> dict[str, Tool]:
+    """Give the tools ``Join``, and ``Tool`` that does what a test says."""
+    return {"Join": JOIN, "Tool": Tool("Tool", "1", perform)}
 
 
 def out(owner: str, name: str = "out") -> Artifact:
