@@ -17,6 +17,7 @@ from distroless_rules.errors import RequestError, RuntimeMissingError, StorageEr
 from distroless_rules.oci import bundle as bundles
 from distroless_rules.oci import layout
 from distroless_rules.oci.bundle import Bundle, Options
+from distroless_rules.oci.orphans import adopted
 from distroless_rules.oci.runtime_commands import RUNTIMES, Command, find
 from distroless_rules.oci.supervise import started, supervise
 from distroless_rules.values.platform import HOST
@@ -25,7 +26,6 @@ __all__ = ["run"]
 
 _DOING = "start the image"
 _HINT = "install one: apt install crun"
-_PAUSE = "xdg/libpod/tmp/pause.pid"
 _REMOVAL = 30  # seconds that a runtime may take to forget a container
 
 
@@ -121,30 +121,34 @@ def _first(bundle: Bundle, present: Mapping[str, str], warn: Callable[[str], Non
     left = list(present)
     for name, program in present.items():
         left.remove(name)
-        command = RUNTIMES[name](program, bundle)
+        following = f"; trying {left[0]}" if left else ""
+        try:
+            command = RUNTIMES[name](program, bundle)
+        except RuntimeMissingError as error:
+            if not left:
+                raise
+            warn(f"{error.cause}{following}")
+            continue
         if command.note:
             warn(command.note)
         status = _attempt(command)
         if status is not None:
             return status
         if left:
-            warn(f"{name} cannot start the container here; trying {left[0]}")
-    tried = " and ".join(present)
-    raise RuntimeMissingError(_DOING, f"{tried} could not, for the reason above", hint="" if left else _HINT_OTHER)
-
-
-_HINT_OTHER = "another runtime may do: podman, crun, runc"
+            warn(f"{name} cannot start the container here{following}")
+    raise RuntimeMissingError(_DOING, f"{' and '.join(present)} could not, as said above")
 
 
 def _attempt(command: Command) -> int | None:
     """Give the program's exit status, None if it was never started."""
     command.pid_file.unlink(missing_ok=True)
     env = {**os.environ, **command.env}
-    try:
-        status = supervise(command.run, env, command.pid_file)
-        return status if started(command.pid_file) else None
-    finally:
-        _forget(command, env)
+    with adopted(command.idle):
+        try:
+            status = supervise(command.run, env, command.pid_file)
+            return status if started(command.pid_file) else None
+        finally:
+            _forget(command, env)
 
 
 def _forget(command: Command, env: Mapping[str, str]) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from distroless_rules.errors import RuntimeMissingError
 from distroless_rules.oci import runtime_spec
 from distroless_rules.oci.bundle import Bundle
 from distroless_rules.oci.runtime_spec import Identity
@@ -23,12 +24,15 @@ _CGROUPS = Path("/sys/fs/cgroup")
 # crun and podman know cgroups of version 1 or 2 and not both at once; no container of ours has one, so that they may
 # as well find none.
 _WITHOUT_CGROUPS = ("sh", "-c", 'mount -t tmpfs none /sys/fs/cgroup && exec "$@"', "sh")
+_IDLE = "xdg/libpod/tmp/pause.pid"  # keeps a user namespace for the podman that comes next
 _CONF = """[containers]
 default_ulimits = []
 log_driver = "none"
 [engine]
 cgroup_manager = "cgroupfs"
 events_logger = "none"
+[network]
+network_config_dir = "{folder}/net"
 """
 
 
@@ -39,14 +43,16 @@ class Command:
     Attributes:
         run: starts it and ends when it ends, with its exit status.
         remove: ends it if it runs, and forgets it.
-        env: variables besides this process's.
         pid_file: the file that holds the process id of the container's first process once that was started.
+        idle: the file that holds the process id of a helper that has to be ended, if the runtime has one.
+        env: variables besides this process's.
         note: what a person should know of it.
     """
 
     run: tuple[str, ...]
     remove: tuple[str, ...]
     pid_file: Path
+    idle: Path
     env: Mapping[str, str] = field(default_factory=dict)
     note: str = ""
 
@@ -84,41 +90,55 @@ def _runc(program: str, bundle: Bundle) -> Command:
 def _command(base: tuple[str, ...], bundle: Bundle, note: str = "") -> Command:
     pid_file = bundle.folder / "pid"
     run = ("run", "--bundle", str(bundle.folder), "--pid-file", str(pid_file), _ID)
-    return Command((*base, *run), (*base, "delete", "--force", _ID), pid_file, note=note)
+    return Command((*base, *run), (*base, "delete", "--force", _ID), pid_file, bundle.folder / _IDLE, note=note)
 
 
 def _podman(program: str, bundle: Bundle) -> Command:
-    """podman: reads no image, but starts from the root file system as it is."""
+    """podman: reads no image, but starts from the root file system as it is.
+
+    Raises:
+        RuntimeMissingError: if it is known that it cannot.
+    """
     folder, options, process = bundle.folder, bundle.options, bundle.process
     pid_file = folder / "pid"
     (folder / "xdg").mkdir(mode=0o700, exist_ok=True)
-    (folder / "containers.conf").write_text(_CONF)
-    storage = f'[storage]\ndriver = "vfs"\ngraphroot = "{folder}/storage"\nrunroot = "{folder}/run"\n'
-    (folder / "storage.conf").write_text(storage)
+    (folder / "containers.conf").write_text(_CONF.format(folder=folder))
+    paths = {"graphroot": "storage", "rootless_storage_path": "storage", "runroot": "run"}
+    storage = "".join(f'{key} = "{folder}/{name}"\n' for key, name in paths.items())
+    (folder / "storage.conf").write_text(f'[storage]\ndriver = "vfs"\n{storage}')
     env = {
         "CONTAINERS_CONF": str(folder / "containers.conf"),
         "CONTAINERS_STORAGE_CONF": str(folder / "storage.conf"),
         "XDG_RUNTIME_DIR": str(folder / "xdg"),
     }
-    base = [program]
-    if _hybrid() and (runc := find("runc")):
-        base.append(f"--runtime={runc}")
+    crun, runc = None if _hybrid() else find("crun"), find("runc")
+    base = [program, *([f"--runtime={crun or runc}"] if crun or runc else [])]
     run = [*base, "run", "--rm", "--interactive", f"--name={_ID}", f"--pidfile={pid_file}"]
-    run += ["--passwd=false", "--http-proxy=false", "--security-opt=label=disable", f"--network={options.network}"]
+    run += [
+        "--passwd=false",
+        "--http-proxy=false",
+        "--security-opt=label=disable",
+        f"--network={options.network}",
+    ]
     run += [f"--user={process.uid}:{process.gid}", f"--workdir={process.folder}"]
     run += [f"--env={name}={text}" for name, text in process.env.items()]
     run += [f"--volume={m.source}:{m.target}{':ro' if m.read_only else ''}" for m in bundle.mounts]
+    if crun:
+        run.append("--cgroups=disabled")  # runc cannot
     if options.terminal:
         run.append("--tty")
     if options.read_only:
         run.append("--read-only")
     if os.geteuid() == 0:
         run += [f"--group-add={group}" for group in process.groups]
+    elif process.uid and not crun:
+        cause = f"podman without root cannot run a program as user {process.uid} here"
+        raise RuntimeMissingError("start the image", cause, hint="it would need crun, and cgroups of one version")
     else:
         # All files belong to who runs this, so that this is who the container's user must be.
         run += [f"--uidmap={process.uid}:0:1", f"--gidmap={process.gid}:0:1"]
     run += ["--rootfs", bundle.root.path(""), *process.arguments]
-    return Command(tuple(run), (*base, "rm", "--force", "--ignore", _ID), pid_file, env)
+    return Command(tuple(run), (*base, "rm", "--force", "--ignore", _ID), pid_file, folder / _IDLE, env)
 
 
 def _hybrid() -> bool:
