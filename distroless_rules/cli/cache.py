@@ -62,9 +62,8 @@ def collect(max_size: str, cache_dir: str) -> None:
 
     limit = _size(max_size)
     done = gc.collect(_folder(cache_dir), limit)
-    note(
-        f"removed {done.removed} files ({size_text(done.removed_bytes)}), kept {done.kept} ({size_text(done.kept_bytes)})"
-    )
+    kept = size_text(done.kept_bytes)
+    note(f"removed {done.removed} files ({size_text(done.removed_bytes)}), kept {done.kept} ({kept})")
 
 
 @command.command("verify")
