@@ -118,7 +118,7 @@ class Sources:
 
 
 def _hash(name: str) -> tuple[str, tuple[int, int, int, int]]:
-    with open(os.open(name, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK), "rb", buffering=0) as stream:
+    with open(name, "rb", buffering=0, opener=_open) as stream:
         status = os.fstat(stream.fileno())
         if not stat.S_ISREG(status.st_mode):
             raise OSError("it is not a regular file")
@@ -128,6 +128,10 @@ def _hash(name: str) -> tuple[str, tuple[int, int, int, int]]:
         if signature(os.fstat(stream.fileno())) != signature(status):
             raise OSError("it changed while it was read")
     return checked.hexdigest(), signature(status)
+
+
+def _open(name: str, flags: int) -> int:
+    return os.open(name, flags | os.O_NONBLOCK)  # a pipe is not waited for
 
 
 def _at_rest(state: tuple[int, int, int, int], begun: int) -> bool:
