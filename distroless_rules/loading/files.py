@@ -135,12 +135,17 @@ class WorkspaceFiles:
 
     def packages(self, below: str) -> Iterator[str]:
         """Give the packages at and below a folder, sorted; not in hidden folders, outputs or other workspaces."""
-        found = self.folder(below)
-        if self.build_file in found.files:
-            yield below
-        for name in found.folders:
-            path = f"{below}/{name}" if below else name
-            if name.startswith(".") or name == OUTPUT_NAME or path in self._ignored:
+        waiting = [below]
+        while waiting:
+            path = waiting.pop()
+            found = self.folder(path)
+            if path != below and CONFIG_NAME in found.files:
                 continue
-            if CONFIG_NAME not in self.folder(path).files:
-                yield from self.packages(path)
+            if self.build_file in found.files:
+                yield path
+            prefix = f"{path}/" if path else ""
+            waiting += [
+                prefix + name
+                for name in reversed(found.folders)
+                if not name.startswith(".") and name != OUTPUT_NAME and prefix + name not in self._ignored
+            ]
