@@ -21,9 +21,9 @@ from distroless_rules.storage.disk import SMALL, DiskStore
 from distroless_rules.storage.folder import default_folder
 from distroless_rules.storage.store import ActionResult, MissingBlobError, copy_in
 from distroless_rules.values.digest import Digest
+from tests.support.disk import fill_up, let_everyone_in, needs_root, remount, small_disk
 from tests.support.process import become_nobody, in_child, killed_at, start
 
-needs_root = pytest.mark.skipif(os.getuid() != 0, reason="only root may mount and become another user")
 LARGE = b"large" * (SMALL // 4)
 
 
@@ -224,13 +224,8 @@ def test_processes_at_once(root: Path) -> None:
 
 @pytest.fixture
 def full_disk(tmp_path: Path) -> Iterator[Path]:
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", folder], capture_output=True)
-    if mounted.returncode:
-        pytest.skip(f"cannot mount: {mounted.stderr.decode().strip()}")
-    yield folder
-    subprocess.run(["umount", folder], check=True)
+    with small_disk(tmp_path / "disk", "1m") as folder:
+        yield folder
 
 
 @needs_root
@@ -245,18 +240,12 @@ def test_full_disk(full_disk: Path) -> None:
         )
         assert os.listdir(store.root / "tmp") == []
         assert not store.missing([kept])
-        (full_disk / "filler").write_bytes(b"")
-        with (full_disk / "filler").open("ab", buffering=0) as filler:
-            try:
-                while True:
-                    filler.write(bytes(4096))
-            except OSError:
-                pass
+        filler = fill_up(full_disk)
         with pytest.raises(StorageError, match="no space left on device"):
             store.put(kept.hash, ActionResult({"out": kept}))
         assert store.get(kept.hash) is None
         assert os.listdir(store.root / "tmp") == []
-        (full_disk / "filler").unlink()
+        filler.unlink()
         store.put(kept.hash, ActionResult({"out": kept}))
         assert store.get(kept.hash) == ActionResult({"out": kept})
 
@@ -274,9 +263,7 @@ def test_file_size_limit(root: Path) -> None:
 
 @needs_root
 def test_no_permission(tmp_path: Path) -> None:
-    for folder in [tmp_path, *tmp_path.parents][:-1]:
-        if not folder.stat().st_mode & stat.S_IXOTH and folder != Path("/tmp"):
-            folder.chmod(folder.stat().st_mode | stat.S_IXOTH)
+    let_everyone_in(tmp_path)
     root = tmp_path / "cache"
     with DiskStore(root) as store:
         digest = copy_in(store, b"mine")
@@ -307,7 +294,7 @@ def test_no_permission(tmp_path: Path) -> None:
 def test_read_only_folder(full_disk: Path) -> None:
     with DiskStore(full_disk / "cache") as store:
         copy_in(store, b"here")
-    subprocess.run(["mount", "-o", "remount,ro", full_disk], check=True)
+    remount(full_disk, "ro")
     with pytest.raises(StorageError, match="read-only file system; set DISTROLESS_CACHE to a folder you can write"):
         DiskStore(full_disk / "cache")
 
