@@ -5,11 +5,11 @@ Source: POSIX.1-1988 (ustar), POSIX.1-2001 pax "pax Interchange Format", GNU tar
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from distroless_rules.errors import FormatError
+from distroless_rules.values.path import decode
 
 __all__ = ["BLOCK", "Header", "parse", "records"]
 
@@ -51,9 +51,9 @@ class Header:
         """
         for key, value in extended.items():
             if key == "path":
-                self.path = os.fsdecode(value)
+                self.path = decode(value)
             elif key == "linkpath":
-                self.target = os.fsdecode(value)
+                self.target = decode(value)
             elif key in ("uid", "gid", "size"):
                 setattr(self, key, _decimal(value, key, what))
             elif key == "mtime":
@@ -110,7 +110,7 @@ def records(data: bytes, what: str) -> dict[str, bytes]:
 
 
 def _text(block: bytes, start: int, end: int) -> str:
-    return os.fsdecode(block[start:end].partition(b"\0")[0])
+    return decode(block[start:end].partition(b"\0")[0])
 
 
 def _number(block: bytes, start: int, end: int, what: str) -> int:

@@ -6,9 +6,8 @@ and "pax Interchange Format"; SCHILY.xattr as star(1) has it.
 
 from __future__ import annotations
 
-import os
-
 from distroless_rules.errors import FormatError
+from distroless_rules.values.path import encode
 from distroless_rules.values.tree import Entry, Kind
 
 __all__ = ["BLOCK", "END", "header", "padding"]
@@ -96,7 +95,7 @@ def _xattr_fault(entry: Entry) -> str:
         if not name or "=" in name or "\0" in name:
             return f"it has an extended attribute named {name!r}"
         try:
-            os.fsencode(name), bytes.fromhex(value)
+            encode(name), bytes.fromhex(value)
         except ValueError:
             return f"its extended attribute {name!r} is not hexadecimal, or its name has no bytes"
     return ""
@@ -106,7 +105,7 @@ def _names(entry: Entry) -> tuple[bytes, bytes]:
     """Give the path and the target as the archive has them."""
     path = f"{entry.path or '.'}/" if entry.kind is Kind.DIRECTORY else entry.path
     try:
-        return os.fsencode(path), os.fsencode(entry.target) if entry.kind in _LINKS else b""
+        return encode(path), encode(entry.target) if entry.kind in _LINKS else b""
     except UnicodeEncodeError as error:
         raise FormatError(f"write {entry.path!r} to a layer", f"a name has no bytes: {error.reason}") from error
 
@@ -145,7 +144,7 @@ def _block(name: bytes, prefix: bytes, numbers: bytes, kind: bytes, target: byte
 
 def _pax(name: bytes, records: dict[str, bytes], mtime: int) -> bytes:
     """Give an extended header: its own block, and the records in order of their keys."""
-    data = b"".join(_record(os.fsencode(key), records[key]) for key in sorted(records))
+    data = b"".join(_record(encode(key), records[key]) for key in sorted(records))
     shown = b"PaxHeaders/" + name.rstrip(b"/").rpartition(b"/")[2][:80]
     numbers = b"%07o\0%07o\0%07o\0%011o\0%011o\0" % (0o644, 0, 0, len(data), mtime)
     return _block(shown, b"", numbers, b"x", b"") + data + bytes(padding(len(data)))

@@ -6,12 +6,11 @@ name that a tar archive can hold survives unchanged. The root folder is ``""``.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 
 from distroless_rules.errors import FormatError
 
-__all__ = ["MAX_PATH_BYTES", "clean", "fold_usr", "parents", "resolve_link", "sort_key"]
+__all__ = ["MAX_PATH_BYTES", "clean", "decode", "encode", "fold_usr", "parents", "resolve_link", "sort_key"]
 
 MAX_PATH_BYTES = 4096  # Linux PATH_MAX; archives may hold more, an image that runs cannot
 
@@ -37,7 +36,7 @@ def clean(raw: str, *, what: str = "archive") -> str:
     if ".." in parts:
         raise FormatError(f"read {what}", f'path "{raw[:200]}" climbs out with ".."')
     path = "/".join(parts)
-    if len(path) > MAX_PATH_BYTES or len(os.fsencode(path)) > MAX_PATH_BYTES:
+    if len(path) * 4 > MAX_PATH_BYTES and len(encode(path)) > MAX_PATH_BYTES:
         raise FormatError(f"read {what}", f'path "{path[:60]}..." is longer than {MAX_PATH_BYTES} bytes')
     return path
 
@@ -52,7 +51,17 @@ def parents(path: str) -> Iterator[str]:
 
 def sort_key(path: str) -> bytes:
     """Give the bytes by which paths are ordered, the same in every locale."""
-    return os.fsencode(path)
+    return path.encode("utf-8", "surrogateescape")
+
+
+def encode(path: str) -> bytes:
+    """Give the bytes of a path, the same in every locale."""
+    return path.encode("utf-8", "surrogateescape")
+
+
+def decode(path: bytes) -> str:
+    """Give the path of some bytes, the same in every locale."""
+    return path.decode("utf-8", "surrogateescape")
 
 
 _MERGED = frozenset({"bin", "sbin", "lib", "lib32", "lib64", "libx32", "libo32"})
