@@ -15,7 +15,7 @@ __all__ = ["blocks", "decode"]
 _MAGIC, _END = b"\xfd7zXZ\0", b"YZ"
 _FRAME = 12  # bytes of the stream's header, and of its footer
 _MAX_INDEX = 1 << 20
-_MAX_BLOCK = 64 << 20  # larger blocks, several at a time, would take more memory than they save time
+_MAX_BLOCK = 32 << 20  # `xz -T0` writes 24 MiB; several larger ones at a time would take more memory than is worth it
 _MEMORY = 256 << 20
 
 
