@@ -115,7 +115,7 @@ def loads(data: bytes) -> DebIndex:
         ]
         conffiles = tuple(head["conffiles"])
         return DebIndex(head["control"], head["scripts"], conffiles, head["triggers"], head["md5sums"], entries)
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise FormatError("read the index of a deb", f"it is not one of ours: {error}") from error
 
 
@@ -153,7 +153,7 @@ def _check_version(file: BinaryIO, member: Member, what: str) -> None:
     file.seek(member.offset)
     version = file.read(min(member.size, 16)).partition(b"\n")[0]
     if not version.startswith(b"2."):
-        raise FormatError(f"read {what}", f"its format is {version!r}; only 2.x is known")
+        raise FormatError(f"read {what}", f'its format is "{version.decode("ascii", "replace")}"; only 2.x is known')
 
 
 def _control(file: BinaryIO, member: Member, suffix: str, what: str) -> DebIndex:
@@ -186,7 +186,7 @@ def _control(file: BinaryIO, member: Member, suffix: str, what: str) -> DebIndex
 
 
 def _conffiles(text: str) -> Iterator[str]:
-    for line in text.splitlines():
+    for line in text.split("\n"):
         path = line.strip()
         if path.startswith("/"):  # a line with a flag before the path is about removal
             yield path

@@ -13,14 +13,15 @@ from typing import BinaryIO
 
 from distroless_rules.deb.tar_header import BLOCK, Header, parse, records
 from distroless_rules.errors import FormatError
-from distroless_rules.values.path import clean, parents
+from distroless_rules.values.path import MAX_PATH_BYTES, clean, parents
 from distroless_rules.values.tree import Entry, Kind
 
 __all__ = ["entries", "read"]
 
 _READ = 1 << 20
-_MAX_EXTENDED = 1 << 20  # bytes of one long name or pax header
-_MAX_ENTRIES = 2_000_000
+_MAX_EXTENDED = 1 << 20  # bytes of long names and pax records for one member, and of those for all that follow
+_MAX_ENTRIES = 500_000  # about five times what the largest debs have
+_MAX_NAMES = 256 << 20  # characters of paths, link targets and attributes in all, as they are kept in memory
 _ZEROS = bytes(BLOCK)
 _KINDS = {"0": Kind.FILE, "7": Kind.FILE, "1": Kind.HARDLINK, "2": Kind.SYMLINK, "5": Kind.DIRECTORY}
 _REFUSED = {
@@ -75,8 +76,10 @@ def entries(pieces: Iterable[bytes], what: str, source: str = "") -> Iterator[En
 
 def _extend(header: Header, stream: _Stream, shared: dict[str, bytes], extended: dict[str, bytes], what: str) -> None:
     """Take in a header that is about the next member, or about all that follow."""
-    if header.size > _MAX_EXTENDED:
-        raise FormatError(f"read {what}", f"an extended header of {header.size} bytes is more than {_MAX_EXTENDED}")
+    before = sum(map(len, (shared if header.type == "g" else extended).values()))
+    if header.size + before > _MAX_EXTENDED:
+        cause = f"extended headers of {header.size + before} bytes are more than {_MAX_EXTENDED}"
+        raise FormatError(f"read {what}", cause)
     data = stream.take(header.size)
     stream.skip_padding(header.size)
     if header.type == "g":
@@ -97,14 +100,11 @@ def _entry(header: Header, stream: _Stream, source: str, what: str) -> Entry:
     if kind is Kind.FILE and header.path.endswith("/"):
         kind = Kind.DIRECTORY  # as archives older than POSIX wrote folders
     if kind is not Kind.FILE:
-        if header.size and kind is not Kind.HARDLINK:
+        if header.size:  # pax lets a hard link repeat its file's bytes, but dpkg would take them for headers
             raise FormatError(f"read {what}", f'"{path}" is no file and yet has {header.size} bytes')
-        # pax lets a hard link repeat its file's bytes; they are the file's, so they are passed over.
-        stream.hash(header.size)
-        stream.skip_padding(header.size)
         target = clean(header.target, what=what) if kind is Kind.HARDLINK else header.target
-        if kind is Kind.SYMLINK and (not target or "\0" in target):
-            raise FormatError(f"read {what}", f'the link "{path}" names nothing')
+        if kind is Kind.SYMLINK:
+            _check_target(path, target, what)
         return Entry(
             path,
             kind,
@@ -133,12 +133,22 @@ def _entry(header: Header, stream: _Stream, source: str, what: str) -> Entry:
     )
 
 
+def _check_target(path: str, target: str, what: str) -> None:
+    """Refuse the targets that symlink(2) refuses."""
+    if not target or "\0" in target:
+        raise FormatError(f"read {what}", f'the link "{path}" names nothing')
+    if len(target) >= MAX_PATH_BYTES:
+        raise FormatError(f"read {what}", f'the link "{path}" names a path of {len(target)} characters')
+
+
 class _Model:
-    """The paths seen so far."""
+    """The paths seen so far, and the folders that they lie in without being told of."""
 
     def __init__(self, what: str) -> None:
         self._doing = f"read {what}"
         self._seen: dict[str, Entry] = {}
+        self._above: set[str] = set()
+        self._names = 0
 
     def add(self, entry: Entry) -> Iterator[Entry]:
         """Give the entry back unless it was there before."""
@@ -146,10 +156,11 @@ class _Model:
         if len(seen) >= _MAX_ENTRIES:
             raise FormatError(self._doing, f"it has more than {_MAX_ENTRIES} entries")
         above = path.rpartition("/")[0]
-        if above not in seen or seen[above].kind is not Kind.DIRECTORY:
+        if above not in self._above and (above not in seen or seen[above].kind is not Kind.DIRECTORY):
             self._check_parents(path)
-        if not path and entry.kind is not Kind.DIRECTORY:
-            raise FormatError(self._doing, "its root is no folder")
+        if entry.kind is not Kind.DIRECTORY:
+            self._check_leaf(path)
+        self._count(len(path) + len(entry.target) + sum(len(value) for _, value in entry.xattrs))
         if entry.kind is Kind.HARDLINK:
             file = seen.get(entry.target)
             if file is None or file.kind not in (Kind.FILE, Kind.HARDLINK):
@@ -166,6 +177,20 @@ class _Model:
             there = self._seen.get(parent)
             if there is not None and there.kind is not Kind.DIRECTORY:
                 raise FormatError(self._doing, f'"{path}" lies beneath "{parent}", which is no folder there')
+            if there is None and parent not in self._above:
+                self._above.add(parent)
+                self._count(len(parent))
+
+    def _check_leaf(self, path: str) -> None:
+        if not path:
+            raise FormatError(self._doing, "its root is no folder")
+        if path in self._above:
+            raise FormatError(self._doing, f'"{path}" is no folder, and a path before it lies beneath it')
+
+    def _count(self, characters: int) -> None:
+        self._names += characters
+        if self._names > _MAX_NAMES:
+            raise FormatError(self._doing, f"its names are more than {_MAX_NAMES} characters")
 
 
 def _same(a: Entry, b: Entry) -> bool:

@@ -120,10 +120,9 @@ def _number(block: bytes, start: int, end: int, what: str) -> int:
         value = int.from_bytes(field, "big", signed=True) if field[0] == 0xFF else _large(field)
     else:
         digits = field.partition(b"\0")[0].strip()
-        try:
-            value = int(digits, 8) if digits else 0
-        except ValueError:
-            raise FormatError(f"read {what}", f"a tar header holds the number {digits!r}") from None
+        if digits.strip(b"01234567"):
+            raise FormatError(f"read {what}", f"a tar header holds the number {digits!r}")
+        value = int(digits, 8) if digits else 0
     if value < 0 and start == 136:
         return 0  # before 1970; layers have times of their own
     if value < 0 or value >= 1 << 63:

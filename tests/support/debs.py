@@ -37,7 +37,7 @@ PACKERS: dict[str, tuple[str, Callable[[bytes], bytes]]] = {
 }
 """Name -> the member's suffix, and what compresses."""
 
-_LINE = re.compile(r"(?:([0-7]{3,4}) )?(?:(\d+):(\d+) )?(\S+?)(?: (=|->|=>) ?(.*))?")
+_LINE = re.compile(r"(?:([0-7]{3,4}) )?(?:(\d+):(\d+) )?(\S+)(?: (->|=>|=)(?: (.*))?)?")
 
 
 def make_deb(
