@@ -10,7 +10,7 @@ import ctypes
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -22,16 +22,20 @@ _POLL = 0.005  # seconds
 
 
 @contextmanager
-def adopted(idle: Path) -> Iterator[None]:
+def adopted(idle: Path) -> Iterator[Callable[[int], None]]:
     """Become the parent of processes that lose theirs in the block, and see them end after it.
 
     Args:
         idle: the file with the process id of one that would never end by itself; it need not exist.
+
+    Yields:
+        What takes note of the adopted that have ended, to be called now and then: podman waits until its monitor's
+        process id is free. Its argument is a child that is waited for elsewhere.
     """
     before = _children()
     _adopt(on=True)
     try:
-        yield
+        yield lambda child: _reap(before | {child})
     finally:
         with suppress(OSError, ValueError):
             _end(int(idle.read_text()), signal.SIGTERM, before)
@@ -63,6 +67,11 @@ def _wait(before: frozenset[int]) -> None:
         for pid in left:
             if time.monotonic() > deadline:
                 _end(pid, signal.SIGKILL, before)
-            with suppress(ChildProcessError):
-                os.waitpid(pid, os.WNOHANG)
+        _reap(before)
         time.sleep(_POLL)
+
+
+def _reap(others: frozenset[int]) -> None:
+    for pid in _children() - others:
+        with suppress(ChildProcessError):
+            os.waitpid(pid, os.WNOHANG)

@@ -18,7 +18,7 @@ from distroless_rules.oci import bundle as bundles
 from distroless_rules.oci import layout
 from distroless_rules.oci.bundle import Bundle, Options
 from distroless_rules.oci.orphans import adopted
-from distroless_rules.oci.runtime_commands import RUNTIMES, Command, find
+from distroless_rules.oci.runtime_commands import MAX_STATE, RUNTIMES, Command, find
 from distroless_rules.oci.supervise import started, supervise
 from distroless_rules.values.platform import HOST
 
@@ -26,6 +26,7 @@ __all__ = ["run"]
 
 _DOING = "start the image"
 _HINT = "install one: apt install crun"
+_PREFIX = "distroless-"
 _REMOVAL = 30  # seconds that a runtime may take to forget a container
 
 
@@ -76,8 +77,8 @@ def run(
     image = layout.read(folder)
     if image.config.platform != HOST:
         warn(f"the image is for {image.config.platform}, and this machine is {HOST}")
-    with _room() as room:
-        return _first(bundles.prepare(image, room, options), present, warn)
+    with _room() as (room, state):
+        return _first(bundles.prepare(image, room, options), state, present, warn)
 
 
 def _present(wanted: str | None) -> dict[str, str]:
@@ -94,12 +95,23 @@ def _present(wanted: str | None) -> dict[str, str]:
 
 
 @contextmanager
-def _room() -> Iterator[Path]:
-    """Give a folder for one run; /tmp may be in memory, and an image large."""
-    places = [os.environ.get("TMPDIR", ""), "/var/tmp", ""]  # noqa: S108 - what is made there is private
+def _room() -> Iterator[tuple[Path, Path]]:
+    """Give a folder for the image, and one with a short path for what a runtime notes down.
+
+    /tmp may be in memory, and an image large.
+    """
+    chosen = os.environ.get("TMPDIR", "")
+    with _folder([chosen, "/var/tmp", "/tmp"]) as room:  # noqa: S108 - what is made there is private
+        short = [chosen, "/tmp"] if len(chosen) + len(_PREFIX) + 9 <= MAX_STATE else ["/tmp"]  # noqa: S108 - as above
+        with _folder(short) as state:
+            yield room, state
+
+
+@contextmanager
+def _folder(places: list[str]) -> Iterator[Path]:
     place = next((place for place in places if place and os.access(place, os.W_OK)), None)
     try:
-        folder = Path(tempfile.mkdtemp(prefix="distroless-run-", dir=place))
+        folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=place))
     except OSError as error:
         raise StorageError("unpack the image", error.strerror or str(error), hint="set TMPDIR") from error
     try:
@@ -116,14 +128,14 @@ def _remove(folder: Path) -> None:
     shutil.rmtree(folder)
 
 
-def _first(bundle: Bundle, present: Mapping[str, str], warn: Callable[[str], None]) -> int:
+def _first(bundle: Bundle, state: Path, present: Mapping[str, str], warn: Callable[[str], None]) -> int:
     """Start the container by the first runtime that can."""
     left = list(present)
     for name, program in present.items():
         left.remove(name)
         following = f"; trying {left[0]}" if left else ""
         try:
-            command = RUNTIMES[name](program, bundle)
+            command = RUNTIMES[name](program, bundle, state)
         except RuntimeMissingError as error:
             if not left:
                 raise
@@ -143,9 +155,9 @@ def _attempt(command: Command) -> int | None:
     """Give the program's exit status, None if it was never started."""
     command.pid_file.unlink(missing_ok=True)
     env = {**os.environ, **command.env}
-    with adopted(command.idle):
+    with adopted(command.idle) as reap:
         try:
-            status = supervise(command.run, env, command.pid_file)
+            status = supervise(command.run, env, command.pid_file, reap)
             return status if started(command.pid_file) else None
         finally:
             _forget(command, env)

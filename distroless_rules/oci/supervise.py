@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -23,7 +23,8 @@ _PASSED_ON = _ENDING | {signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SI
 _AWAITED = _PASSED_ON | {signal.SIGCHLD}
 _FROM_TERMINAL = 0x80  # SI_KERNEL: the kernel sent it, to every process of the group
 _GRACE = 10.0  # seconds, as docker-stop(1) has it
-_POLL = 1.0  # seconds
+_POLL = 0.1  # seconds
+_LAST = 1.0  # seconds between the end of a container and that of its runtime
 
 
 def started(pid_file: Path) -> int:
@@ -35,13 +36,14 @@ def started(pid_file: Path) -> int:
     return int(text) if text.isdecimal() else 0
 
 
-def supervise(command: tuple[str, ...], env: Mapping[str, str], pid_file: Path) -> int:
+def supervise(command: tuple[str, ...], env: Mapping[str, str], pid_file: Path, reap: Callable[[int], None]) -> int:
     """Run a container and wait for its end.
 
     Args:
         command: a runtime that ends when the container does, with its exit status.
         env: the runtime's environment.
         pid_file: where the runtime writes the process id of the container's first process.
+        reap: takes note of processes that the runtime left and that have ended; is given the runtime's process id.
 
     Returns:
         The exit status; 128 and the signal's number if a signal ended it.
@@ -58,7 +60,7 @@ def supervise(command: tuple[str, ...], env: Mapping[str, str], pid_file: Path) 
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
         raise RuntimeMissingError(f'execute "{command[0]}"', error.strerror or str(error)) from error
     try:
-        return _Container(child, pid_file).wait()
+        return _Container(child, pid_file).wait(reap)
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
@@ -71,11 +73,12 @@ class _Container:
         self._asked_by = 0
         self._killed = False
 
-    def wait(self) -> int:
+    def wait(self, reap: Callable[[int], None]) -> int:
         try:
             while (status := self._ended(os.WNOHANG)) is None:
-                if self._deadline and time.monotonic() > self._deadline:
+                if self._overdue():
                     self._kill()
+                reap(self._child)
                 info = signal.sigtimedwait(_AWAITED, _POLL)
                 if info is not None and info.si_signo != signal.SIGCHLD:
                     self._pass_on(info.si_signo, from_terminal=info.si_code == _FROM_TERMINAL)
@@ -96,21 +99,29 @@ class _Container:
         return status if status >= 0 else 128 - status
 
     def _pass_on(self, number: int, *, from_terminal: bool) -> None:
-        pid, again = started(self._pid_file), number in _ENDING and self._asked_by in _ENDING
+        again = number in _ENDING and self._asked_by in _ENDING
         if not from_terminal:
             os.kill(self._child, number)
         if number in _ENDING:
-            self._asked_by = number
             self._deadline = self._deadline or time.monotonic() + _GRACE
-        if again or (pid and _dropped(pid, number)):
-            self._asked_by = number
+        self._asked_by = number
+        if again:
             self._kill()
+
+    def _overdue(self) -> bool:
+        """Say whether the container should have ended: long ago, or by a signal that was dropped."""
+        if not self._asked_by:
+            return False
+        if self._deadline and time.monotonic() > self._deadline:
+            return True
+        pid = started(self._pid_file)
+        return not self._killed and pid != 0 and _dropped(pid, self._asked_by)
 
     def _kill(self) -> None:
         """End the container, which ends the runtime; the second time, end the runtime."""
         pid = 0 if self._killed else started(self._pid_file)
         self._killed = True
-        self._deadline = time.monotonic() + _POLL
+        self._deadline = time.monotonic() + _LAST
         with suppress(ProcessLookupError):
             os.kill(pid or self._child, signal.SIGKILL)
 
