@@ -74,14 +74,15 @@ def build(project: Project, request: Request, options: Options, listener: events
         outcome = machine.execute(analysis, options.keep_going)
         if outcome.failures and not options.keep_going:
             raise outcome.failures[0].error
+        placed = outputs.Outputs(project.outputs, outcome.digests, machine.store)
         results = tuple(
-            outputs.place(project.outputs, wanted, outcome.digests, machine.store)
+            placed.place(wanted)
             for wanted in analysis.wanted
             if all(artifact in outcome.digests for artifact in outputs.artifacts(wanted))
         )
     failures = tuple(failure.error for failure in outcome.failures)
     if not failures:
-        stamp.save(results)
+        stamp.save(results, placed.marks())
     return Built(results, outcome.counts, failures, analysis.messages)
 
 

@@ -8,22 +8,25 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from distroless_rules.actions.analysis import Wanted
+from distroless_rules.actions.analysis import Layout, Wanted
 from distroless_rules.actions.artifact import Artifact, Root
+from distroless_rules.storage.seal import is_sealed
 from distroless_rules.values.digest import Digest
 
 if TYPE_CHECKING:
     from distroless_rules.storage.store import LocalStore
 
-__all__ = ["Result", "artifacts", "place", "stands"]
+__all__ = ["Mark", "Outputs", "Result", "artifacts", "stands"]
 
-_Mark = tuple[int, int, int]
+Mark = tuple[int, int, int]
+"""Size, modification time in ns, and inode that a file was left with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +39,6 @@ class Result:
         paths: what is in the output folder, below it: the layout's folder, or files.
         digest: of an image the digest of its manifest or index, ``sha256:...``, else ``""``.
         size: bytes of the files or of the layout's blobs.
-        marks: file below the output folder -> size, mtime in ns and inode that it was left with.
     """
 
     label: str
@@ -44,17 +46,16 @@ class Result:
     paths: tuple[str, ...]
     digest: str
     size: int
-    marks: Mapping[str, _Mark]
 
     def dump(self) -> list[Any]:
         """Give the result as JSON values."""
-        return [self.label, self.rule, self.paths, self.digest, self.size, self.marks]
+        return [self.label, self.rule, self.paths, self.digest, self.size]
 
     @staticmethod
     def load(row: list[Any]) -> Result:
         """Read what ``dump`` gave."""
-        label, rule, paths, digest, size, marks = row
-        return Result(label, rule, tuple(paths), digest, size, {path: tuple(mark) for path, mark in marks.items()})
+        label, rule, paths, digest, size = row
+        return Result(label, rule, tuple(paths), digest, size)
 
 
 def artifacts(wanted: Wanted) -> Iterator[Artifact]:
@@ -68,75 +69,106 @@ def artifacts(wanted: Wanted) -> Iterator[Artifact]:
         yield wanted.layout.report
 
 
-def stands(result: Result, folder: Path) -> bool:
-    """Say whether everything is still as ``place`` left it."""
-    root = str(folder)
-    return all(_mark(f"{root}/{path}") == mark for path, mark in result.marks.items())
+def stands(marks: Mapping[str, Mark], folder: Path) -> bool:
+    """Say whether everything below the output folder is still as ``Outputs`` left it.
 
-
-def place(folder: Path, wanted: Wanted, digests: Mapping[Artifact, Digest], store: LocalStore) -> Result:
-    """Put what a target consists of into its place below ``folder``.
-
-    Raises:
-        StorageError: if it cannot be written; what was there before stays.
-        MissingBlobError: if a blob has vanished from the store.
+    Blobs of other builds may be linked to the same file, which sets its time anew; a seal says that its bytes are
+    right all the same.
     """
-    if wanted.layout is not None:
-        return _place_layout(folder, wanted, digests, store)
-    from distroless_rules.storage.folder import refused
-
-    paths, size = [], 0
-    for file in wanted.files:
-        if file.root is not Root.DERIVED:
-            continue
-        path = file.path.partition("/")[2]
+    root = str(folder)
+    for path, (size, mtime, inode) in marks.items():
         try:
-            _link(store.path(digests[file]), folder / path)
+            status = os.stat(f"{root}/{path}")
+        except OSError:
+            return False
+        same = (status.st_size, status.st_ino) == (size, inode)
+        if not same or (status.st_mtime_ns != mtime and not is_sealed(status)):
+            return False
+    return True
+
+
+class Outputs:
+    """Puts what targets consist of into its place below the output folder; a file of several targets once.
+
+    Args:
+        folder: the output folder.
+        digests: what was built.
+        store: holds it.
+    """
+
+    def __init__(self, folder: Path, digests: Mapping[Artifact, Digest], store: LocalStore) -> None:
+        self._folder = folder
+        self._digests = digests
+        self._store = store
+        self._paths: dict[str, Digest | None] = {}
+
+    def place(self, wanted: Wanted) -> Result:
+        """Put one target into its place.
+
+        Raises:
+            StorageError: if it cannot be written; what was there before stays.
+            MissingBlobError: if a blob has vanished from the store.
+        """
+        if wanted.layout is not None:
+            return self._layout(wanted, wanted.layout)
+        files = [file for file in wanted.files if file.root is Root.DERIVED]
+        paths = tuple(self._file(file, file.path.partition("/")[2]) for file in files)
+        return Result(str(wanted.label), wanted.rule, paths, "", sum(self._digests[file].size for file in files))
+
+    def marks(self) -> dict[str, Mark]:
+        """Give what tells, later, that everything placed is still there: see ``stands``."""
+        root = str(self._folder)
+        found = {}
+        for path in self._paths:
+            status = os.stat(f"{root}/{path}")
+            found[path] = (status.st_size, status.st_mtime_ns, status.st_ino)
+        return found
+
+    def _file(self, file: Artifact, path: str) -> str:
+        digest = self._digests[file]
+        if self._paths.get(path) == digest:
+            return path
+        from distroless_rules.storage.folder import refused
+
+        blob = self._store.path(digest)
+        try:
+            _link(blob, self._folder / path)
         except OSError as error:
             raise refused(f'write "{path}" to the output folder', error) from error
-        paths.append(path)
-        size += digests[file].size
-    marks = {path: mark for path in paths if (mark := _mark(f"{folder}/{path}"))}
-    return Result(str(wanted.label), wanted.rule, tuple(paths), "", size, marks)
+        self._paths[path] = digest
+        return path
+
+    def _layout(self, wanted: Wanted, parts: Layout) -> Result:
+        from distroless_rules.oci import layout
+
+        label, digests = wanted.label, self._digests
+        path = f"{label.package}/{label.name}" if label.package else label.name
+        descriptor = json.loads(self._store.path(digests[parts.descriptor]).read_bytes())
+        blobs = {digests[blob].oci: self._store.path(digests[blob]) for blob in parts.blobs}
+        layout.write(self._folder / path, descriptor, blobs)
+        if parts.report is not None:
+            self._file(parts.report, f"{path}.report.json")
+        names = ("index.json", "oci-layout", *(f"blobs/{name.replace(':', '/')}" for name in blobs))
+        self._paths.update((f"{path}/{name}", None) for name in names)
+        size = sum(digests[blob].size for blob in parts.blobs)
+        return Result(str(label), wanted.rule, (path,), descriptor["digest"], size)
 
 
 def _link(blob: Path, path: Path) -> None:
-    """Put a file in its place in one step."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Put a file in its place in one step, unless it is there already."""
+    try:
+        if os.path.samestat(os.stat(blob), os.lstat(path)):
+            return
+    except FileNotFoundError:
+        path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f".{path.name}.{os.urandom(6).hex()}")
     try:
         try:
             os.link(blob, aside)
         except OSError:
-            aside.write_bytes(blob.read_bytes())
+            shutil.copyfile(blob, aside)
             aside.chmod(0o444)
         os.replace(aside, path)
     finally:
         with suppress(FileNotFoundError):
             aside.unlink()
-
-
-def _place_layout(folder: Path, wanted: Wanted, digests: Mapping[Artifact, Digest], store: LocalStore) -> Result:
-    from distroless_rules.oci import layout
-
-    assert wanted.layout is not None
-    path = f"{wanted.label.package}/{wanted.label.name}" if wanted.label.package else wanted.label.name
-    descriptor = json.loads(store.path(digests[wanted.layout.descriptor]).read_bytes())
-    blobs = {digests[blob].oci: store.path(digests[blob]) for blob in wanted.layout.blobs}
-    layout.write(folder / path, descriptor, blobs)
-    if wanted.layout.report is not None:
-        _link(store.path(digests[wanted.layout.report]), folder / f"{path}.report.json")
-    files = [f"{path}/index.json", f"{path}/oci-layout", *(f"{path}/blobs/{name.replace(':', '/')}" for name in blobs)]
-    if wanted.layout.report is not None:
-        files.append(f"{path}.report.json")
-    size = sum(digests[blob].size for blob in wanted.layout.blobs)
-    marks = {file: mark for file in files if (mark := _mark(f"{folder}/{file}"))}
-    return Result(str(wanted.label), wanted.rule, (path,), descriptor["digest"], size, marks)
-
-
-def _mark(path: str) -> _Mark | None:
-    try:
-        status = os.stat(path)
-    except OSError:
-        return None
-    return (status.st_size, status.st_mtime_ns, status.st_ino)

@@ -12,6 +12,7 @@ import hashlib
 import json
 import os
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -58,8 +59,9 @@ class Stamp:
         for path, was in self._old["sources"].items():
             if was is None or _list(signature(f"{root}/{path}")) != was:
                 return None
-        results = tuple(outputs.Result.load(row) for row in self._old["results"])
-        return results if all(outputs.stands(result, self._project.outputs) for result in results) else None
+        if not outputs.stands(self._old["marks"], self._project.outputs):
+            return None
+        return tuple(outputs.Result.load(row) for row in self._old["results"])
 
     def analysis(self) -> Analysis | None:
         """Give the action graph of the last build if no BUILD file or setting has changed since, else None."""
@@ -84,8 +86,12 @@ class Stamp:
         self._analysis = analysis
         self._note_sources()
 
-    def save(self, results: tuple[outputs.Result, ...]) -> None:
-        """Remember this build, whose outputs are in place.
+    def save(self, results: tuple[outputs.Result, ...], marks: Mapping[str, outputs.Mark]) -> None:
+        """Remember this build.
+
+        Args:
+            results: what was asked for.
+            marks: the files that are in place.
 
         Raises:
             StorageError: if the cache folder cannot be written.
@@ -102,6 +108,7 @@ class Stamp:
             "seen": self._seen,
             "sources": self._sources,
             "results": [result.dump() for result in results],
+            "marks": marks,
             "graph": digest,
         }
         body = json.dumps(document, separators=(",", ":"))
