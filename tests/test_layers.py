@@ -21,6 +21,7 @@ _DOMAIN = "errors values"
 _SPINE = "errors values loading targets actions storage deb elf oci tools execution"
 ARROWS = {
     "__init__": "",
+    "__main__": "cli",
     "errors": "",
     "values": "errors",
     "loading": "errors values",

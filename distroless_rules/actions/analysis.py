@@ -6,7 +6,7 @@ All of it happens in one Starlark evaluation, so that the providers that targets
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -69,6 +69,7 @@ class Session:
         self.context = context
         self._requests: Iterator[tuple[Target, dict[str, Any]]] = iter(())
         self._now: Target | None = None
+        self._enter: Callable[[str], None] = lambda name: None
         self._summaries: dict[Key, dict[str, Any]] = {}
 
     def calls(self) -> dict[str, Any]:
@@ -88,6 +89,7 @@ class Session:
         source = f'load("{BUILTIN_PREFIX}prelude.bzl", "run_")\n{loads}run_({{{table}}})\n'
         found = {str(at): module for at, module in enumerate(modules.values())}
         found[f"{BUILTIN_PREFIX}prelude.bzl"] = loader.builtin("prelude.bzl")
+        self._enter = loader.interpreter.enter
         try:
             loader.interpreter.evaluate(f"{BUILTIN_PREFIX}analysis", source, found.__getitem__)
         except DistrolessError as error:
@@ -111,6 +113,7 @@ class Session:
     def _plan(self, graph: TargetGraph, modules: dict[str, str]) -> Iterator[tuple[Target, dict[str, Any]]]:
         numbers = {key: number for number, key in enumerate(graph.targets)}
         roots = frozenset(graph.roots)
+        platforms = {text: _platform(text) for text in {key.platform for key in graph.targets} if text}
         for key, target in graph.targets.items():
             label = key.label
             request: dict[str, Any] = {
@@ -131,7 +134,7 @@ class Session:
                     "attrs": target.values,
                     "deps": {name: _numbered(refs, numbers) for name, refs in target.refs.items()},
                     "outputs": self._outputs(target),
-                    "platform": _platform(key.platform),
+                    "platform": platforms[key.platform],
                     "compressors": self.context.compressors,
                     "wanted": key in roots,
                 }
@@ -159,7 +162,11 @@ class Session:
             if summary:
                 self._summaries[self._now.key] = json.loads(summary)
         self._now, request = next(self._requests, (None, None))
-        return json.dumps(request) if request else ""
+        if self._now is None:
+            return ""
+        if self._now.declared is not None:
+            self._enter(f'{self._now.declared.rule.module} for "{self._now.key}"')
+        return json.dumps(request)
 
     def _blamed(self, loader: Loader, error: DistrolessError) -> DistrolessError:
         """Name the target whose implementation failed, and the place in the implementation if a user wrote it."""

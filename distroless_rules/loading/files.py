@@ -5,8 +5,10 @@ Everything looked at is recorded, so that a later build can tell whether looking
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +19,7 @@ from distroless_rules.loading.workspace import CONFIG_NAME, OUTPUT_NAME
 __all__ = ["Folder", "Seen", "Signature", "WorkspaceFiles", "listing_digest", "signature"]
 
 Signature = tuple[int, int, int, int]
+MAX_BYTES = 8 << 20  # of a BUILD or .bzl file
 
 
 def signature(path: str | Path) -> Signature | None:
@@ -63,9 +66,25 @@ def _scan(path: str | Path) -> Folder:
         for entry in entries:
             if entry.is_dir(follow_symlinks=False):
                 folders.append(entry.name)
-            elif entry.is_file():
+            elif _is_file(entry):
                 files.append(entry.name)
     return Folder(frozenset(files), tuple(sorted(folders)))
+
+
+def _is_file(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_file()
+    except OSError:  # a link that leads round in a circle, or to where nobody may look
+        return False
+
+
+def _opener(path: str, flags: int) -> int:
+    """Open a regular file; a named pipe would make a reader wait for ever."""
+    number = os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC)
+    if not stat.S_ISREG(os.fstat(number).st_mode):
+        os.close(number)
+        raise OSError(errno.EINVAL, "it is not a regular file")
+    return number
 
 
 class WorkspaceFiles:
@@ -88,18 +107,20 @@ class WorkspaceFiles:
         """Give the text of a file, without a byte order mark, None when it is not there.
 
         Raises:
-            LoadError: if it cannot be read or is not UTF-8.
+            LoadError: if it cannot be read, is no regular file, is too large or is not UTF-8.
         """
         full = os.path.join(self.root, path)
         before = signature(full)
         try:
-            with open(full, "rb") as file:
-                data = file.read()
+            with open(full, "rb", opener=_opener) as file:
+                data = file.read(MAX_BYTES + 1)
         except (FileNotFoundError, NotADirectoryError):
             self.seen.files[path] = (before, "")
             return None
         except OSError as error:
             raise LoadError(f"read {path}", error.strerror or str(error)) from error
+        if len(data) > MAX_BYTES:
+            raise LoadError(f"read {path}", f"it is larger than {MAX_BYTES >> 20} MiB")
         self.seen.files[path] = (before, hashlib.sha256(data).hexdigest())
         try:
             return data.decode("utf-8").removeprefix("\ufeff").replace("\r\n", "\n")
@@ -109,16 +130,23 @@ class WorkspaceFiles:
             raise LoadError(f"read {path}", f"the byte 0x{data[error.start]:02x} is not UTF-8", at=at) from error
 
     def folder(self, path: str) -> Folder:
-        """Give the names in a folder; none when it is not there."""
+        """Give the names in a folder; none when it is not there.
+
+        Raises:
+            LoadError: if it is there and cannot be read.
+        """
         found = self._folders.get(path)
         if found is None:
             full = os.path.join(self.root, path)
             before = signature(full)
             try:
                 found = _scan(full)
-            except OSError:
+            except (FileNotFoundError, NotADirectoryError):
                 found = Folder(frozenset(), ())
                 self.seen.folders[path] = (before, "")
+            except OSError as error:
+                hint = f'name it in "ignore" of [workspace] in {CONFIG_NAME} if it holds no packages'
+                raise LoadError(f"read the folder {path}", error.strerror or str(error), hint=hint) from error
             else:
                 self.seen.folders[path] = (before, _digest(found))
             self._folders[path] = found

@@ -48,6 +48,7 @@ class Interpreter:
         self._enter = enter
         self._hint = hint
         self._raised: BaseException | None = None
+        self._deadline = 0.0
         self._sources: dict[str, str] = {}
         self._dialect = starlark.Dialect.extended()
         self._dialect.enable_load_reexport = False
@@ -87,7 +88,7 @@ class Interpreter:
             DistrolessError: what a Python function or ``loader`` raised.
         """
         self._sources[filename] = source
-        self._enter(filename)
+        self.enter(filename)
         module = starlark.Module()
         if privileged:
             for name, function in self._callables.items():
@@ -104,6 +105,11 @@ class Interpreter:
         except starlark.StarlarkError as error:
             raise self._translated(error, f"evaluate {filename}", filename) from error
         return module.freeze()
+
+    def enter(self, name: str) -> None:
+        """Say what is evaluated next, and give it its time; loops and calls stop after ``CPU_SECONDS`` more."""
+        self._enter(name)
+        self._deadline = time.process_time() + CPU_SECONDS
 
     def place(self, stack: str) -> Location:
         """Give the outermost place of a ``call_stack()`` in a file that a user wrote."""
@@ -122,9 +128,8 @@ class Interpreter:
             raise LoadError(f"parse {filename}", cause, at=at) from error
 
     def _options(self) -> starlark.EvalOptions:
-        deadline = time.process_time() + CPU_SECONDS
         return starlark.EvalOptions(
-            check_cancelled=lambda: time.process_time() > deadline, max_callstack_size=CALL_DEPTH
+            check_cancelled=lambda: time.process_time() > self._deadline, max_callstack_size=CALL_DEPTH
         )
 
     def _translated(self, error: starlark.StarlarkError, doing: str, filename: str) -> BaseException:
@@ -162,7 +167,7 @@ def _caller(found: report.Report, at: Location | None, filename: str) -> str:
 def _limit(cause: str) -> str:
     """Give the words for a limit that was reached, ``""`` if none was."""
     if cause == "Evaluation cancelled":
-        return f"it runs for more than {CPU_SECONDS:.0f} seconds of processor time; is there an endless loop?"
+        return f"it runs for more than {CPU_SECONDS:g} seconds of processor time; is there an endless loop?"
     if "call stack" in cause.lower() and "overflow" in cause.lower():
         return f"calls are nested more than {CALL_DEPTH} deep; is there an endless recursion?"
     return ""

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from distroless_rules.errors import DistrolessError, LabelError, LoadError, Location, did_you_mean
-from distroless_rules.loading import place
+from distroless_rules.loading import place, report
 from distroless_rules.loading.attributes import OUTPUT_TYPES, a_or_an, check, schema, shown
 from distroless_rules.loading.files import WorkspaceFiles
 from distroless_rules.loading.glob import glob
@@ -57,6 +57,7 @@ _CALLS = (
 _ASSIGNED = re.compile(r"^([A-Za-z_]\w*)[ \t]*=(?!=)|^def[ \t]+([A-Za-z_]\w*)", re.MULTILINE)
 _EXPORTED = re.compile(r"^([A-Za-z]\w*) = ", re.MULTILINE)
 _LOADED = re.compile(r"^load\(([^)]*)\)", re.MULTILINE)
+_MESSAGES = 10_000
 _WORD = re.compile(r"[A-Za-z_]\w*")
 
 
@@ -171,7 +172,11 @@ class Loader:
             chain = [str(open_) for open_, _ in self._evaluating]
             cycle = [*chain[chain.index(str(label)) :], str(label)]
             raise LoadError(f'load "{label}"', "the files load each other: " + " -> ".join(cycle), at=at)
-        source = self._of(label.repo).read(label.path)
+        try:
+            source = self._of(label.repo).read(label.path)
+        except LoadError as error:
+            error.at = error.at or at
+            raise
         if source is None:
             raise LoadError(f'load "{label}"', f"there is no file {label.path}", at=at, hint=self._similar(label))
         return self._evaluate(label, None, source, self._shown(label.repo, label.path))
@@ -342,8 +347,10 @@ class Loader:
         return [label.repo, label.package, label.name, str(label)]
 
     def _print(self, text: str, stack: str) -> None:
-        at = self.interpreter.place(stack)
-        self.messages.append(f"{at}: {text}")
+        if len(self.messages) < _MESSAGES:
+            self.messages.append(f"{self.interpreter.place(stack)}: {report.shortened(text)}")
+        elif len(self.messages) == _MESSAGES:
+            self.messages.append(f"more than {_MESSAGES} messages are printed; the rest is left out")
 
 
 def _strings(name: str, value: Any) -> tuple[str, ...] | None:

@@ -394,4 +394,5 @@ def Label(text):
     return label_(_label_(text))
 
 def print(*values, sep = " "):
-    _print_(sep.join([value if type(value) == "string" else str(value) for value in values]), call_stack(strip_frames = 1))
+    # what is too long to be read does not cross: Python copies it
+    _print_(sep.join([value if type(value) == "string" else str(value) for value in values])[:20000], call_stack(strip_frames = 1))

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from distroless_rules.errors import Location
 
-__all__ = ["BUILTIN_PREFIX", "Frame", "Report", "frames", "read"]
+__all__ = ["BUILTIN_PREFIX", "Frame", "Report", "frames", "read", "shortened"]
 
 BUILTIN_PREFIX = "@builtin/"
 
@@ -20,6 +20,7 @@ _ERROR = re.compile(r"^error: ", re.MULTILINE)
 _SPAN = re.compile(r"^ *--> (?P<file>.+?):(?P<line>\d+):(?P<column>\d+)", re.MULTILINE)
 _TOKENS = {'"IDENTIFIER"': "a name", '"STRING"': "a string", r'"\n"': "the end of the line", '"INDENT"': "indentation"}
 _MANY = 4  # alternatives that are worth naming
+_LONGEST = 10_000  # characters of a message
 _CLEARER = (
     (r"Parse error: ", ""),
     (r"unexpected new line here", "the line ends too early"),
@@ -90,7 +91,7 @@ def read(text: str) -> Report:
 def _clear(cause: str) -> str:
     """Put the interpreter's words into ours; what ``fail()`` was given stays as it is."""
     if cause.startswith("fail: "):
-        return cause.removeprefix("fail: ")
+        return shortened(cause.removeprefix("fail: "))
     cause = re.sub(r'`"([^`\n]*)"`', r'"\1"', cause)
     cause = re.sub(r"`([^`\n]*)`", r'"\1"', cause)
     cause = re.sub(rf'{BUILTIN_PREFIX}\w+\.bzl\."?(\w+?)_?(?=\W|$)', r"\1", cause)
@@ -98,6 +99,11 @@ def _clear(cause: str) -> str:
     for pattern, words in _CLEARER:
         cause = re.sub(pattern, words, cause)
     return cause
+
+
+def shortened(text: str) -> str:
+    """Give a text that a user's file made, cut if it is too long to be read."""
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}... ({len(text)} characters)"
 
 
 def _expected(words: str) -> str:

@@ -21,6 +21,7 @@ _SEGMENT = re.compile(
     r"\u00a1-\u2027\u202f-\u2065\u206a-\ud7ff\ue000-\ufefe\uff00-\U0010ffff]+"
 )
 _ALL = ("all", "*", "all-targets")
+_LONGEST = 4096  # as long as Linux lets a path be
 _FORM = "expected //package:name, :name, //package or @archive//deb-name"
 
 
@@ -85,6 +86,8 @@ class Label:
 
 
 def _check(text: str, package: str, name: str, at: Location | None) -> None:
+    if len(text) > _LONGEST:
+        raise LabelError(f"read label {_quoted(text)}", f"it is longer than {_LONGEST} characters", at=at)
     for what, value in (("package", package), ("name", name)):
         for segment in value.split("/") if value else ([] if what == "package" else [""]):
             if segment in (".", "..") or not _SEGMENT.fullmatch(segment):
