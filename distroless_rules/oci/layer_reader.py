@@ -15,7 +15,7 @@ from distroless_rules.errors import FormatError
 from distroless_rules.oci.descriptor import LAYERS, Descriptor
 from distroless_rules.values.tree import Entry
 
-__all__ = ["entries", "pieces"]
+__all__ = ["compression_of", "entries", "pieces"]
 
 _READ = 1 << 20
 _SUFFIXES = {"none": "", "gzip": ".gz", "zstd": ".zst"}
@@ -47,9 +47,7 @@ def pieces(blob: Path, descriptor: Descriptor, diff_id: str) -> Iterator[bytes]:
             the first piece where that can be told; after the last piece if the archive is not what the config names.
     """
     what = _what(descriptor)
-    if descriptor.media_type not in LAYERS:
-        raise FormatError(f"read {what}", f'"{descriptor.media_type[:100]}" is no layer')
-    suffix = _SUFFIXES[LAYERS[descriptor.media_type]]
+    suffix = _SUFFIXES[compression_of(descriptor)]
     state = hashlib.sha256()
     try:
         with blob.open("rb") as file:
@@ -65,6 +63,18 @@ def pieces(blob: Path, descriptor: Descriptor, diff_id: str) -> Iterator[bytes]:
         raise FormatError(f"read {what}", error.strerror or str(error)) from error
     if f"sha256:{state.hexdigest()}" != diff_id:
         raise FormatError(f"read {what}", f"its diff ID is sha256:{state.hexdigest()}, not {diff_id[:80]}")
+
+
+def compression_of(descriptor: Descriptor) -> str:
+    """Say how a layer is compressed: ``gzip``, ``zstd`` or ``none``.
+
+    Raises:
+        FormatError: if the descriptor is not a layer's.
+    """
+    found = LAYERS.get(descriptor.media_type)
+    if found is None:
+        raise FormatError(f"read {_what(descriptor)}", f'"{descriptor.media_type[:100]}" is no layer')
+    return found
 
 
 def _what(descriptor: Descriptor) -> str:

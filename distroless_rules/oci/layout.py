@@ -22,7 +22,7 @@ from distroless_rules.oci.manifest import Index, Manifest
 from distroless_rules.values.digest import Digest
 from distroless_rules.values.platform import HOST, Platform
 
-__all__ = ["TAG", "Image", "blob", "images", "read", "read_document", "root", "write"]
+__all__ = ["TAG", "Image", "blob", "blobs", "images", "read", "read_document", "root", "write"]
 
 TAG = "latest"
 _NAME = "org.opencontainers.image.ref.name"
@@ -171,10 +171,28 @@ def images(folder: Path) -> Iterator[Image]:
     Raises:
         FormatError: if the layout is damaged or malformed.
     """
-    yield from _images(folder, root(folder), 0, set())
+    for _, image in _walk(folder, root(folder), 0, set()):
+        if image is not None:
+            yield image
 
 
-def _images(folder: Path, descriptor: Descriptor, depth: int, seen: set[Digest]) -> Iterator[Image]:
+def blobs(folder: Path) -> dict[Digest, Descriptor]:
+    """Give every blob that a layout's images consist of: indexes, manifests, configs and layers.
+
+    Raises:
+        FormatError: if the layout is damaged or malformed.
+    """
+    found = {}
+    for descriptor, image in _walk(folder, root(folder), 0, set()):
+        found[descriptor.digest] = descriptor
+        if image is not None:
+            found |= {each.digest: each for each in (image.manifest.config, *image.manifest.layers)}
+    return found
+
+
+def _walk(
+    folder: Path, descriptor: Descriptor, depth: int, seen: set[Digest]
+) -> Iterator[tuple[Descriptor, Image | None]]:
     # Indexes that name the same indexes many times would else be read more often than there is time.
     if descriptor.digest in seen:
         return
@@ -186,10 +204,11 @@ def _images(folder: Path, descriptor: Descriptor, depth: int, seen: set[Digest])
         if len(config.diff_ids) != len(manifest.layers):
             cause = f"its manifest has {len(manifest.layers)} layers, its config {len(config.diff_ids)}"
             raise FormatError(f'read the image of "{folder}"', cause)
-        yield Image(folder, descriptor, manifest, config)
+        yield descriptor, Image(folder, descriptor, manifest, config)
     elif descriptor.media_type == INDEX and depth < _MAX_NESTING:
+        yield descriptor, None
         for entry in Index.loads(data).manifests:
-            yield from _images(folder, entry, depth + 1, seen)
+            yield from _walk(folder, entry, depth + 1, seen)
     else:
         raise FormatError(f'read the layout "{folder}"', f'"{descriptor.media_type[:100]}" is no image')
 
