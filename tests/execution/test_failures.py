@@ -108,6 +108,13 @@ def test_a_failed_download_fails_those_who_need_it(shop: Workshop) -> None:
     assert shop.build(actions, out("b1")).outcome.counts.skipped == 0
 
 
+def test_an_action_fails_once_however_many_of_its_inputs_do(shop: Workshop) -> None:
+    debs = {path: locked(path, path.encode()) for path in ("x.deb", "y.deb", "z.deb")}
+    built = shop.build([action("a", inputs=debs)], out("a"), keep_going=True)
+    assert len(built.errors) == 1
+    assert sum(isinstance(event, events.ActionFinished) for event in built.log) == 1
+
+
 def test_a_download_that_is_not_what_it_must_be(shop: Workshop) -> None:
     shop.mirror["a.deb"] = b"another deb"
     built = shop.build([action("unpack", inputs={"deb": locked("a.deb", DEB)})], out("unpack"))

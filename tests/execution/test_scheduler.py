@@ -38,6 +38,29 @@ def test_the_longest_path_goes_first(shop: Workshop) -> None:
     assert built.outcome.counts == events.Counts(5, cached=0, ran=5, failed=0, skipped=0, fetched=0, fetched_bytes=0)
 
 
+def test_what_becomes_ready_overtakes_what_is_less_urgent(shop: Workshop) -> None:
+    first_is_over = threading.Event()
+
+    def perform(bench: Workbench) -> None:
+        if bench.parameters:
+            first_is_over.wait(20)
+            time.sleep(0.05)  # until what follows it is in the queue
+        write_out(bench, b"")
+
+    def listen(event: events.Event, /) -> None:
+        if isinstance(event, events.ActionFinished) and event.action.owner == "first":
+            first_is_over.set()
+
+    shop.jobs, shop.tools = 1, tools_with(perform)
+    actions = [
+        action("first", weight=9),
+        action("urgent", inputs={"in": out("first")}, weight=90),
+        *(action(str(number), "Tool", parameters={"number": number}) for number in range(3)),
+    ]
+    built = shop.build(actions, *(out(each.owner) for each in actions), listener=listen)
+    assert built.ran.index("urgent") <= 2, "after at most the one that was begun meanwhile"
+
+
 def test_as_many_at_once_as_there_are_threads(shop: Workshop) -> None:
     together = threading.Barrier(3, timeout=20)
 
@@ -143,6 +166,21 @@ def test_what_is_known_needs_no_bytes(shop: Workshop) -> None:
     built = shop.build(_unpack_and_use(), out("layer"))
     assert (built.ran, built.fetched) == ([], [])
     assert shop.read(built, out("layer")) == DEB + b"+"
+
+
+def test_what_many_need_is_fetched_once(shop: Workshop) -> None:
+    actions = [
+        action(str(number), inputs={"deb": locked("a.deb", DEB)}, parameters={"text": str(number)})
+        for number in range(4)
+    ]
+
+    def listen(event: events.Event, /) -> None:
+        if isinstance(event, events.FetchStarted):
+            time.sleep(0.05)  # until all have asked
+
+    built = shop.build(actions, *(out(each.owner) for each in actions), listener=listen)
+    assert built.fetched == ["a.deb"]
+    assert built.outcome.counts.ran == 4
 
 
 def test_only_what_is_gone_and_needed_is_made_again(shop: Workshop) -> None:
