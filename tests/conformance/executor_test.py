@@ -16,10 +16,10 @@ from distroless_rules.execution.cached import Cached
 from distroless_rules.execution.executor import Executor
 from distroless_rules.execution.key import key
 from distroless_rules.execution.tool import ToolExecutor
-from distroless_rules.storage.memory import MemoryStore
 from distroless_rules.storage.store import ActionResult, MissingBlobError, copy_in
 from distroless_rules.tools.tool import Tool, Workbench
 from distroless_rules.values.digest import EMPTY, Digest
+from tests.support.memory import MemoryStore
 from tests.support.workshop import JOIN, Open, Workshop, action, locked, source
 
 Inputs = Mapping[str, Digest]

@@ -16,9 +16,9 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 
 from distroless_rules.errors import TrustError
 from distroless_rules.storage.disk import DiskStore
-from distroless_rules.storage.memory import MemoryStore
 from distroless_rules.storage.store import ActionResult, MissingBlobError, copy_in
 from distroless_rules.values.digest import EMPTY, Digest
+from tests.support.memory import MemoryStore
 
 Edit = Callable[[bytes], bytes]
 

@@ -1,4 +1,4 @@
-"""A store in memory, for tests and for callers that keep nothing."""
+"""A store in memory: the second implementation that shows the protocols to be seams."""
 
 from __future__ import annotations
 
@@ -18,20 +18,9 @@ from distroless_rules.storage.store import (
     load_result,
 )
 from distroless_rules.values.digest import Digest
+from tests.support.workbench import Buffer
 
 __all__ = ["MemoryStore"]
-
-
-class _Sink:
-    def __init__(self) -> None:
-        self.data = bytearray()
-
-    def write(self, data: bytes | bytearray | memoryview) -> None:
-        self.data += data
-
-    @property
-    def digest(self) -> Digest:
-        return Digest(hashlib.sha256(self.data).hexdigest(), len(self.data))
 
 
 class MemoryStore:
@@ -66,7 +55,7 @@ class MemoryStore:
     @contextmanager
     def sink(self, expected: Digest | None = None) -> Iterator[BlobSink]:
         """Open a new blob for writing (see ``BlobStore.sink``)."""
-        sink = _Sink()
+        sink = Buffer()
         yield sink
         digest = sink.digest
         check_expected(digest, expected)
