@@ -23,8 +23,8 @@ attr = struct(
         _attribute_("string_dict", default, mandatory, doc, allow_empty = allow_empty),
     string_list_dict = lambda default = {}, *, mandatory = False, allow_empty = True, doc = "":
         _attribute_("string_list_dict", default, mandatory, doc, allow_empty = allow_empty),
-    label = lambda default = None, *, mandatory = False, doc = "", allow_files = False, allow_single_file = None, providers = [], stage = "runtime", cfg = None, executable = False:
-        _label_attribute_("label", default, mandatory, doc, allow_single_file if allow_single_file != None else allow_files, providers, stage, single_file = allow_single_file != None),
+    label = lambda default = None, *, mandatory = False, doc = "", allow_files = False, allow_single_file = None, providers = [], stage = "runtime", platforms = None, cfg = None, executable = False:
+        _label_attribute_("label", default, mandatory, doc, allow_single_file if allow_single_file != None else allow_files, providers, stage, single_file = allow_single_file != None, platforms = platforms),
     label_list = lambda default = [], *, mandatory = False, allow_empty = True, doc = "", allow_files = False, providers = [], stage = "runtime", cfg = None:
         _label_attribute_("label_list", default, mandatory, doc, allow_files, providers, stage, allow_empty = allow_empty),
     label_keyed_string_dict = lambda default = {}, *, mandatory = False, allow_empty = True, doc = "", allow_files = False, providers = [], stage = "runtime", cfg = None:

@@ -54,6 +54,8 @@ class Attribute:
         allow_files: of a label: False, True, or the file name endings that are taken.
         stage: of a label: the side of the cut it leads to, ``build`` or ``runtime``.
         single_file: of a label: whether it must be exactly one file.
+        platforms: of a label: the attribute, a list of strings, with the platforms that it is built for; the
+            implementation gets a list with a target for each. ``""``: it is built for what its user is built for.
         values: the only values allowed, if any are named.
         allow_empty: whether a list or dictionary may be empty.
         allow_list: of a string_keyed_label_dict: whether a list of labels does as well.
@@ -66,6 +68,7 @@ class Attribute:
     allow_files: bool | tuple[str, ...] = False
     stage: str = "runtime"
     single_file: bool = False
+    platforms: str = ""
     values: tuple[Any, ...] = ()
     allow_empty: bool = True
     allow_list: bool = False
@@ -84,7 +87,7 @@ def schema(raw: Mapping[str, Mapping[str, Any]]) -> dict[str, Attribute]:
     """Read the schemas that a ``rule()`` call handed over.
 
     Raises:
-        AnalysisError: for a name that is taken or is none, or a default of the wrong type.
+        AnalysisError: for a name that is taken or is none, a default of the wrong type, or platforms from nowhere.
     """
     made = {}
     for name, fields in raw.items():
@@ -99,6 +102,10 @@ def schema(raw: Mapping[str, Mapping[str, Any]]) -> dict[str, Attribute]:
         if attribute.default is not None and not _fits(attribute, attribute.default):
             cause = f"expected {_SHAPES[attribute.type]}, got {shown(attribute.default)}"
             raise AnalysisError(f'set the default of "{name}"', cause)
+    for name, attribute in made.items():
+        if attribute.platforms and (attribute.platforms not in made or made[attribute.platforms].type != "string_list"):
+            cause = f'its platforms are those of "{attribute.platforms}", which is no string_list of the rule'
+            raise AnalysisError(f'declare the attribute "{name}"', cause)
     return made
 
 

@@ -5,11 +5,13 @@ load("//rules/private:accounts.bzl", _group = "group", _user = "user")
 load("//rules/private:expand_template.bzl", _expand_template = "expand_template")
 load("//rules/private:files.bzl", _files = "files")
 load("//rules/private:image.bzl", _distroless_image = "distroless_image")
+load("//rules/private:index.bzl", _distroless_index = "distroless_index")
 load("//rules/private:system.bzl", _ca_certificates = "ca_certificates", _os_release = "os_release")
 load("//rules/private:write_file.bzl", _write_file = "write_file")
 
 ca_certificates = _ca_certificates
 distroless_image = _distroless_image
+distroless_index = _distroless_index
 expand_template = _expand_template
 files = _files
 group = _group

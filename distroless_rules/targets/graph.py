@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from distroless_rules.errors import AnalysisError, DistrolessError
@@ -16,6 +16,7 @@ from distroless_rules.targets.debs import DebTargets
 from distroless_rules.targets.resolve import Resolver, located
 from distroless_rules.targets.target import Edge, Key, Kind, Refs, Target
 from distroless_rules.values.label import Label
+from distroless_rules.values.platform import Platform
 
 if TYPE_CHECKING:
     import networkx
@@ -70,6 +71,8 @@ def configure(
 
 
 class _Builder:
+    """Makes targets for one platform; what is needed for another one is made by that platform's builder."""
+
     def __init__(self, loader: Loader, resolver: Resolver, debs: DebTargets, configuration: Configuration) -> None:
         self._loader = loader
         self._resolver = resolver
@@ -77,7 +80,17 @@ class _Builder:
         self._configuration = configuration
         self._platform = str(configuration.platform)
         self._found: dict[Label, tuple[Kind, Declared | None]] = {}
+        self._builders: dict[str, _Builder] = {self._platform: self, "": self}
         self.done: dict[Key, Target] = {}
+
+    def _for(self, platform: str) -> _Builder:
+        """Give the builder of a platform."""
+        if platform not in self._builders:
+            configuration = replace(self._configuration, platform=Platform.parse(platform))
+            made = _Builder(self._loader, self._resolver, self._debs, configuration)
+            made._builders = self._builders
+            self._builders[platform] = made
+        return self._builders[platform]
 
     def key(self, label: Label, user: Label | None = None) -> Key:
         """Give the key of what a label means, aliases followed; ``user`` is the target that names it."""
@@ -114,7 +127,7 @@ class _Builder:
                 self._open(path, edge.to)
 
     def _open(self, path: dict[Key, tuple[Target, Iterator[Edge]]], key: Key) -> None:
-        target = self._target(key)
+        target = self._for(key.platform)._target(key)
         path[key] = (target, iter(target.edges))
 
     def _cycle(self, target: Target, edge: Edge, keys: list[Key]) -> None:
@@ -143,7 +156,9 @@ class _Builder:
         edges: list[Edge] = []
         for name, attribute in declared.rule.attributes.items():
             value = self._value(declared, name, attribute)
-            if attribute.type in LABEL_TYPES:
+            if attribute.platforms:
+                refs[name] = ("label_list", self._split(declared, name, attribute, value, edges))
+            elif attribute.type in LABEL_TYPES:
                 refs[name] = (attribute.type, self._refs(declared, name, attribute, value, edges))
             elif attribute.type not in OUTPUT_TYPES:
                 values[name] = bool(value) if attribute.type == "bool" else value
@@ -201,6 +216,21 @@ class _Builder:
         if isinstance(value, list):
             return [("", ref(text)) for text in value]
         return [(key, ref(text)) for key, text in value.items()]
+
+    def _split(
+        self, declared: Declared, name: str, attribute: Attribute, text: str | None, edges: list[Edge]
+    ) -> list[Key]:
+        """Give the keys of one label for each of the platforms that another attribute names."""
+        if text is None:
+            return []
+        platforms = self._value(declared, attribute.platforms, declared.rule.attributes[attribute.platforms])
+        try:
+            wanted = dict.fromkeys(str(Platform.parse(platform)) for platform in platforms) or [self._platform]
+        except DistrolessError as error:
+            raise located(error, self._loader, declared, attribute.platforms, "") from error
+        keys = [self._for(platform)._ref(declared, name, attribute, text) for platform in wanted]
+        edges.extend(Edge(name, attribute.stage, key) for key in keys)
+        return keys
 
     def _check_twice(self, declared: Declared, name: str, texts: list[str], keys: list[Key]) -> None:
         if len(set(keys)) == len(keys):

@@ -40,11 +40,12 @@ class QueriedDebs(DebTargets):
         waiting = [target for target in graph.targets.values() if target.kind in (Kind.DEB, Kind.SOURCE)]
         while waiting:
             target = waiting.pop()
-            keys = [Key(label, platform) for label in self._needs(target.key.label, platform)]
+            here = target.key.platform or platform
+            keys = [Key(label, here) for label in self._needs(target.key.label, here)]
             target.edges = tuple(Edge("depends", "runtime", key) for key in keys)
             for key in keys:
                 if key not in graph.targets:
-                    found = Target(key, Kind.DEB, self.find(key.label, platform))
+                    found = Target(key, Kind.DEB, self.find(key.label, here))
                     graph.targets[key] = found
                     waiting.append(found)
 
