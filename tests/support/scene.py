@@ -38,6 +38,14 @@ DEBS = (
 )
 
 
+_DIFFERS = {
+    r"\b[0-9a-f]{64}\b": "<digest>",
+    r"\b[0-9A-F]{40}\b": "<key>",
+    r"\b\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC": "<time>",
+    r"\b\d+\.\d\d s\b": "<seconds>",
+}
+
+
 class Scene(Commands):
     """See the module; ``folder`` is empty.
 
@@ -69,8 +77,11 @@ class Scene(Commands):
 
     def shown(self, text: str) -> str:
         """Give a text with what differs from run to run left out."""
-        text = text.replace(self.server.uri, "http://mirror").replace(str(self.folder), "")
-        return re.sub(r"[0-9a-f]{64}", "<digest>", text)
+        host = self.server.uri.removeprefix("http://")
+        text = text.replace(host, "mirror").replace(str(self.folder), "")
+        for pattern, name in _DIFFERS.items():
+            text = re.sub(pattern, name, text)
+        return text
 
     def fails(self, status: int, error: str, *words: str, change: Mapping[str, str] | None = None) -> Ran:
         """Run a command, in a workspace with other files if told so, that must end with this error and harm nothing."""
