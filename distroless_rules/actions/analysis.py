@@ -91,7 +91,7 @@ class Session:
         found[f"{BUILTIN_PREFIX}prelude.bzl"] = loader.builtin("prelude.bzl")
         self._enter = loader.interpreter.enter
         try:
-            loader.interpreter.evaluate(f"{BUILTIN_PREFIX}analysis", source, found.__getitem__)
+            loader.interpreter.evaluate(f"{BUILTIN_PREFIX}analysis", source, found.__getitem__, {})
         except DistrolessError as error:
             raise self._blamed(loader, error) from error
         return Analysis(

@@ -68,6 +68,7 @@ class Interpreter:
         filename: str,
         source: str,
         loader: Callable[[str], Module],
+        builtins: Mapping[str, Module],
         *,
         before: str = "",
         after: str = "",
@@ -79,6 +80,7 @@ class Interpreter:
             filename: as errors shall name it.
             source: its text.
             loader: gives the module that a ``load`` names.
+            builtins: what ``before`` and ``after`` load.
             before: statements of ours, evaluated before it in the same module.
             after: likewise, after it.
             privileged: whether the file sees the Python functions.
@@ -93,14 +95,15 @@ class Interpreter:
         if privileged:
             for name, function in self._callables.items():
                 module.add_callable(name, function)
-        parts = [self._parse(filename, source)]
+        own, ours = starlark.FileLoader(self._guarded(loader)), starlark.FileLoader(builtins.__getitem__)
+        parts = [(self._parse(filename, source), own)]
         if before:
-            parts.insert(0, self._parse(f"{BUILTIN_PREFIX}before", before))
+            parts.insert(0, (self._parse(f"{BUILTIN_PREFIX}before", before), ours))
         if after:
-            parts.append(self._parse(f"{BUILTIN_PREFIX}after", after))
-        options, files = self._options(), starlark.FileLoader(self._guarded(loader))
+            parts.append((self._parse(f"{BUILTIN_PREFIX}after", after), ours))
+        options = self._options()
         try:
-            for part in parts:
+            for part, files in parts:
                 starlark.eval_with(options, module, part, _GLOBALS, file_loader=files)
         except starlark.StarlarkError as error:
             raise self._translated(error, f"evaluate {filename}", filename) from error

@@ -8,39 +8,24 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from distroless_rules.errors import DistrolessError, LabelError, LoadError, Location, did_you_mean
-from distroless_rules.loading import place, report
+from distroless_rules.loading import names, place, report
 from distroless_rules.loading.attributes import OUTPUT_TYPES, a_or_an, check, schema, shown
 from distroless_rules.loading.files import WorkspaceFiles
 from distroless_rules.loading.glob import glob
 from distroless_rules.loading.interpreter import BUILTIN_PREFIX, Interpreter, Module
+from distroless_rules.loading.names import BUILTIN_REPO, DISPATCH
 from distroless_rules.loading.package import Declared, Package, Rule
 from distroless_rules.loading.workspace import Workspace
 from distroless_rules.values.label import Label
 
 __all__ = ["BUILTIN_REPO", "DISPATCH", "Loader"]
 
-BUILTIN_REPO = "distroless_rules"
-DISPATCH = "dispatch_of_this_file_"
 _HERE = Path(__file__).parent
-_ATTR, _PRELUDE, _CORE = (f"{BUILTIN_PREFIX}{file}.bzl" for file in ("attr", "prelude", "core"))
-_IN_BOTH = ("select", "print", "Label", "package_relative_label")
-_IN_BUILD = (
-    *_IN_BOTH,
-    "glob",
-    "package",
-    "exports_files",
-    "package_name",
-    "repo_name",
-    "existing_rule",
-    "existing_rules",
-)
-_IN_BZL = (*_IN_BOTH, "rule", "attr", "provider", "depset", "DefaultInfo", "OciLayoutInfo")
-_CORE_RULES = ("filegroup", "alias", "config_setting", "platform", "package_group", "test_suite")
 _CALLS = (
     "_declare_",
     "_existing_rules_",
@@ -54,11 +39,8 @@ _CALLS = (
     "_repo_name_",
     "_rule_",
 )
-_ASSIGNED = re.compile(r"^([A-Za-z_]\w*)[ \t]*=(?!=)|^def[ \t]+([A-Za-z_]\w*)", re.MULTILINE)
 _EXPORTED = re.compile(r"^([A-Za-z]\w*) = ", re.MULTILINE)
-_LOADED = re.compile(r"^load\(([^)]*)\)", re.MULTILINE)
 _MESSAGES = 10_000
-_WORD = re.compile(r"[A-Za-z_]\w*")
 
 
 class Loader:
@@ -93,20 +75,20 @@ class Loader:
         self._builtin_files = WorkspaceFiles(_HERE.parent, "BUILD")
         self._evaluating: list[tuple[Label, Package | None]] = []
         self._builtins: dict[str, Module] = {}
-        for file in (_ATTR, _PRELUDE, _CORE):
+        for file in (names.ATTR, names.PRELUDE, names.CORE):
             source = (_HERE / file.removeprefix(BUILTIN_PREFIX)).read_text("utf-8")
             label = Label(BUILTIN_REPO, "loading", file.removeprefix(BUILTIN_PREFIX))
             self._evaluating.append((label, None))
-            self._builtins[file] = self.interpreter.evaluate(
+            self.modules[label] = self._builtins[file] = self.interpreter.evaluate(
                 file,
                 source,
                 self._builtins.__getitem__,
-                before=_load(_PRELUDE, {*_IN_BZL, *_IN_BUILD, "collect_"}) if file == _CORE else "",
-                after=_collector(source) if file == _CORE else "",
-                privileged=file == _PRELUDE,
+                self._builtins,
+                before=names.FOR_CORE if file == names.CORE else "",
+                after=names.collector(source) if file == names.CORE else "",
+                privileged=file == names.PRELUDE,
             )
             self._evaluating.pop()
-            self.modules[label] = self._builtins[file]
 
     # --- what others ask for
 
@@ -184,44 +166,30 @@ class Loader:
     def _similar(self, label: Label) -> str:
         folder = label.path.rpartition("/")[0]
         below = label.name.rpartition("/")[0]
-        names = [file for file in self._of(label.repo).folder(folder).files if file.endswith(".bzl")]
-        return did_you_mean(
-            str(label), [Label(label.repo, label.package, f"{below}/{name}".lstrip("/")) for name in names]
-        )
+        files = [file for file in self._of(label.repo).folder(folder).files if file.endswith(".bzl")]
+        near = [Label(label.repo, label.package, f"{below}/{file}".lstrip("/")) for file in files]
+        return did_you_mean(str(label), near)
 
     def _evaluate(self, label: Label, package: Package | None, source: str, shown: str) -> Module:
-        words = set(_WORD.findall(source))
-        names = words & set(_IN_BUILD if package else _IN_BZL)
-        rules = words & set(_CORE_RULES if package else ["native"])
-        before = _load(_PRELUDE, names if package else names | {"collect_"}) + _load(_CORE, rules)
         self._evaluating.append((label, package))
         try:
             return self.interpreter.evaluate(
                 shown,
                 source,
                 lambda text: self._resolve_load(label, text),
-                before=before,
-                after="" if package else _collector(source),
+                self._builtins,
+                before=names.known(source, package is not None),
+                after="" if package else names.collector(source),
             )
         finally:
             self._evaluating.pop()
 
     def _hint(self, file: str, name: str) -> str:
-        """Give what would be right for a name that a file does not know."""
-        in_build = self._evaluating[-1][1] is not None
         exported = _EXPORTED.findall((_HERE.parent / "rules" / "defs.bzl").read_text("utf-8"))
-        if name in exported:
-            return f'load("@{BUILTIN_REPO}//rules:defs.bzl", "{name}")'
-        if not in_build and name in (*_IN_BUILD, *_CORE_RULES):
-            return f'write "native.{name}"'
-        if in_build and name in (*_IN_BZL, "native", "struct"):
-            return "it is known in .bzl files only"
-        known = (*_IN_BUILD, *_CORE_RULES) if in_build else (*_IN_BZL, "native")
-        return did_you_mean(name, [*known, *exported, *_own_names(self.interpreter.source(file))])
+        in_build = self._evaluating[-1][1] is not None
+        return names.hint(name, in_build, self.interpreter.source(file), exported)
 
     def _resolve_load(self, label: Label, text: str) -> Module:
-        if text in self._builtins:
-            return self._builtins[text]
         shown = self._shown(label.repo, label.path)
         at = place.of_load(self.interpreter.source(shown), shown, text)
         if not text.endswith(".bzl"):
@@ -233,6 +201,8 @@ class Loader:
         if wanted.repo not in ("", BUILTIN_REPO):
             hint = did_you_mean(wanted.repo, [BUILTIN_REPO])
             raise LoadError(f'load "{text}"', f'"@{wanted.repo}" holds no .bzl files', at=at, hint=hint)
+        if wanted.repo and wanted.package.partition("/")[0] != "rules":
+            raise LoadError(f'load "{text}"', f"only @{wanted.repo}//rules holds files to load", at=at)
         return self.module(wanted, at)
 
     # --- what Starlark calls
@@ -359,22 +329,3 @@ def _strings(name: str, value: Any) -> tuple[str, ...] | None:
     if not isinstance(value, list) or not all(isinstance(part, str) for part in value):
         raise LoadError(f'set "{name}"', f"expected a list of strings, got {shown(value)}")
     return tuple(value)
-
-
-def _load(file: str, names: Collection[str]) -> str:
-    """Give the statement that loads names of one of the engine's own files; ``""`` for no names."""
-    quoted = ", ".join(f'"{name}"' for name in [file, *sorted(names)])
-    return f"load({quoted})\n" if names else ""
-
-
-def _own_names(source: str) -> list[str]:
-    """Give the names that a file defines or loads."""
-    defined = [first or second for first, second in _ASSIGNED.findall(source)]
-    return defined + [name for load in _LOADED.findall(source) for name in re.findall(r'"(\w+)"', load)]
-
-
-def _collector(source: str) -> str:
-    """Give the lines that name the rules of a file and make its dispatcher."""
-    names = sorted({first for first, _ in _ASSIGNED.findall(source) if first})
-    pairs = ", ".join(f'"{name}": {name}' for name in names)
-    return f"{DISPATCH} = collect_({{{pairs}}})\n"

@@ -6,9 +6,13 @@ import re
 
 from distroless_rules.errors import Location
 
-__all__ = ["of_call", "of_load", "of_part", "of_syntax_error"]
+__all__ = ["TOKEN", "of_call", "of_load", "of_part", "of_syntax_error"]
 
-_TOKEN = re.compile(r'"""(?:\\.|[^\\])*?"""|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'|#[^\n]*|[()\[\]{}]', re.DOTALL)
+TOKEN = re.compile(
+    r'"""(?:\\.|[^\\])*?"""|\'\'\'(?:\\.|[^\\])*?\'\'\'|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'|#[^\n]*|[()\[\]{}]',
+    re.DOTALL,
+)
+"""A string, a comment or a bracket of Starlark."""
 
 
 def of_call(source: str, at: Location, called: str = "") -> Location:
@@ -75,7 +79,7 @@ def _line(source: str, number: int) -> str | None:
 def _unclosed(source: str) -> int | None:
     """Give the offset of the last bracket that is still open at the end."""
     opened: list[int] = []
-    for token in _TOKEN.finditer(source):
+    for token in TOKEN.finditer(source):
         if token[0] in "([{":
             opened.append(token.start())
         elif token[0] in ")]}" and opened:
@@ -89,7 +93,7 @@ def _extent(source: str, line: int) -> tuple[int, int]:
     for _ in range(line - 1):
         start = source.find("\n", start) + 1
     depth = 0
-    for token in _TOKEN.finditer(source, start):
+    for token in TOKEN.finditer(source, start):
         if token[0] in "([{":
             depth += 1
         elif token[0] in ")]}":

@@ -58,8 +58,11 @@ _MARKER = re.compile(r"^-- (\S+) --\n", re.MULTILINE)
 
 
 def files_in(text: str) -> dict[str, str]:
-    """Give the files of a text: path -> contents. What stands before the first marker is the root's BUILD file."""
-    head, *rest = _MARKER.split(text)
+    """Give the files of a text: path -> contents.
+
+    What stands before the first marker is the root's BUILD file; a line break at the text's very start does not count.
+    """
+    head, *rest = _MARKER.split(text.removeprefix("\n"))
     found = {"BUILD": head} if head.strip() else {}
     return found | dict(zip(rest[::2], rest[1::2], strict=True))
 
