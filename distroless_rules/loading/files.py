@@ -48,7 +48,7 @@ class Seen:
 
 
 def listing_digest(path: str | Path) -> str:
-    """Give a digest of a folder's names and which of them are folders; ``""`` when it is not there."""
+    """Give a digest of a folder's names and which of them are folders, without the output folder; ``""`` when it is not there."""
     try:
         return _digest(_scan(path))
     except OSError:
@@ -56,7 +56,8 @@ def listing_digest(path: str | Path) -> str:
 
 
 def _digest(folder: Folder) -> str:
-    text = "\0".join(sorted(folder.files)) + "\0\0" + "\0".join(folder.folders)
+    folders = [name for name in folder.folders if name != OUTPUT_NAME]  # which a build makes itself
+    text = "\0".join(sorted(folder.files)) + "\0\0" + "\0".join(folders)
     return hashlib.sha256(os.fsencode(text)).hexdigest()
 
 
