@@ -184,9 +184,11 @@ class Session:
 
     def _wanted(self, graph: TargetGraph, key: Key) -> Wanted:
         target = graph.targets[key]
-        if target.kind in (Kind.SOURCE, Kind.OUTPUT):
-            artifact = next(a for a in self.context.artifacts if _is(a, target))
-            return Wanted(key.label, target.rule, (artifact,))
+        if target.kind is Kind.SOURCE:
+            return Wanted(key.label, target.rule, (self.context.artifacts[self.context.source(key.label)[0]],))
+        if target.kind is Kind.OUTPUT:
+            row = self.context.output_of(target.edges[0].to, key.label.name, key.platform)
+            return Wanted(key.label, target.rule, (self.context.artifacts[row[0]],))
         summary = self._summaries[key]
         files = tuple(self.context.artifacts[number] for number in summary["files"])
         layout = summary["layout"]
@@ -197,12 +199,6 @@ class Session:
         return Wanted(
             key.label, target.rule, files, Layout(self.context.artifacts[layout["descriptor"]], blobs, report)
         )
-
-
-def _is(artifact: Artifact, target: Target) -> bool:
-    if target.kind is Kind.SOURCE:
-        return artifact.owner == str(target.key.label) and artifact.path == target.key.label.path
-    return artifact.owner == str(target.edges[0].to.label) and artifact.path.endswith(f"/{target.key.label.name}")
 
 
 def _numbered(refs: Refs, numbers: dict[Key, int]) -> list[Any]:

@@ -20,6 +20,7 @@ __all__ = [
     "is_select",
     "schema",
     "shown",
+    "with_labels",
 ]
 
 LABEL_TYPES = frozenset({"label", "label_list", "label_keyed_string_dict", "string_keyed_label_dict"})
@@ -39,6 +40,7 @@ _SHAPES = {
     "output": "a file name",
     "output_list": "a list of file names",
 }
+_LABEL = {"repo_name", "workspace_name", "package", "name", "canonical"}  # the fields of what Label() makes
 _SHOWN = 80  # characters of a value that are worth showing
 
 
@@ -107,6 +109,22 @@ def schema(raw: Mapping[str, Mapping[str, Any]]) -> dict[str, Attribute]:
             cause = f'its platforms are those of "{attribute.platforms}", which is no string_list of the rule'
             raise AnalysisError(f'declare the attribute "{name}"', cause)
     return made
+
+
+def with_labels(schemas: Mapping[str, Attribute], values: Mapping[str, Any]) -> dict[str, Any]:
+    """Give values in which what ``Label()`` made is the text of the label, where a label is asked for."""
+    return {
+        name: _with_text(value) if name in schemas and schemas[name].type in LABEL_TYPES else value
+        for name, value in values.items()
+    }
+
+
+def _with_text(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_with_text(part) for part in value]
+    if isinstance(value, dict):
+        return value["canonical"] if value.keys() == _LABEL else {key: _with_text(part) for key, part in value.items()}
+    return value
 
 
 def is_select(value: Any) -> bool:
@@ -215,7 +233,11 @@ def shown(value: Any) -> str:
 
 
 def _literal(value: Any) -> str:
-    words = {True: "True", False: "False", None: "None"}
-    if value is None or isinstance(value, bool):
-        return words[value]
-    return json.dumps(value, ensure_ascii=False)
+    """Write a value as a BUILD file does."""
+    if isinstance(value, list):
+        return f"[{', '.join(map(_literal, value[:_SHOWN]))}]"
+    if isinstance(value, dict) and value.keys() == _LABEL:
+        return f'Label("{value["canonical"]}")'
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{_literal(key)}: {_literal(part)}" for key, part in value.items()) + "}"
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else repr(value)

@@ -14,7 +14,7 @@ from typing import Any
 
 from distroless_rules.errors import DistrolessError, LabelError, LoadError, Location, did_you_mean
 from distroless_rules.loading import names, place, report
-from distroless_rules.loading.attributes import OUTPUT_TYPES, a_or_an, check, schema, shown
+from distroless_rules.loading.attributes import OUTPUT_TYPES, a_or_an, check, schema, shown, with_labels
 from distroless_rules.loading.files import WorkspaceFiles
 from distroless_rules.loading.glob import glob
 from distroless_rules.loading.interpreter import BUILTIN_PREFIX, Interpreter, Module
@@ -233,6 +233,8 @@ class Loader:
     def _declare(self, identity: int, text: str, stack: str) -> None:
         rule = self.rules[identity]
         values: dict[str, Any] = json.loads(text)
+        if '"canonical"' in text:
+            values = with_labels(rule.attributes, values)
         package = self._package_now(f"declare {a_or_an(rule.name or 'target')}")
         at = self.interpreter.place(stack)
         try:
