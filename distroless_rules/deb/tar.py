@@ -8,6 +8,7 @@ links to what is not there yet, and two members that give one path different con
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterable, Iterator
 from typing import BinaryIO
 
@@ -22,6 +23,8 @@ _READ = 1 << 20
 _MAX_EXTENDED = 1 << 20  # bytes of long names and pax records for one member, and of those for all that follow
 _MAX_ENTRIES = 500_000  # about five times what the largest debs have
 _MAX_NAMES = 256 << 20  # characters of paths, link targets and attributes in all, as they are kept in memory
+_MAX_OWNER = (1 << 32) - 1
+_MAX_NAME = 255  # bytes; Linux NAME_MAX
 _ZEROS = bytes(BLOCK)
 _KINDS = {"0": Kind.FILE, "7": Kind.FILE, "1": Kind.HARDLINK, "2": Kind.SYMLINK, "5": Kind.DIRECTORY}
 _REFUSED = {
@@ -92,6 +95,8 @@ def _extend(header: Header, stream: _Stream, shared: dict[str, bytes], extended:
 
 def _entry(header: Header, stream: _Stream, source: str, what: str) -> Entry:
     path = clean(header.path, what=what)
+    if max(header.uid, header.gid) > _MAX_OWNER:
+        raise FormatError(f"read {what}", f'"{path}" belongs to {header.uid}:{header.gid}, which no file can')
     if refused := _REFUSED.get(header.type):
         raise FormatError(f"read {what}", f'"{path}" is {refused}')
     kind = _KINDS.get(header.type)
@@ -155,6 +160,8 @@ class _Model:
         path, seen = entry.path, self._seen
         if len(seen) >= _MAX_ENTRIES:
             raise FormatError(self._doing, f"it has more than {_MAX_ENTRIES} entries")
+        if len(path) > _MAX_NAME // 4:  # characters of up to four bytes
+            self._check_names(path)
         above = path.rpartition("/")[0]
         if above not in self._above and (above not in seen or seen[above].kind is not Kind.DIRECTORY):
             self._check_parents(path)
@@ -171,6 +178,12 @@ class _Model:
             yield entry
         elif not _same(before, entry):
             raise FormatError(self._doing, f'it has "{path}" twice, with different content')
+
+    def _check_names(self, path: str) -> None:
+        for name in os.fsencode(path).split(b"/"):
+            if len(name) > _MAX_NAME:
+                start = os.fsdecode(name[:60])
+                raise FormatError(self._doing, f'the name "{start}..." is longer than {_MAX_NAME} bytes')
 
     def _check_parents(self, path: str) -> None:
         for parent in parents(path):

@@ -88,6 +88,14 @@ REFUSED = {
         'the link "a" names a path of 4096 characters',
     ),
     "a long path": ([pax({"path": "x" * 4097}), member("a")], f'path "{"x" * 60}..." is longer than 4096 bytes'),
+    "a long name": (
+        [pax({"path": "a/" + "\u00e9" * 128}), member("a")],
+        'the name "' + "\u00e9" * 30 + '..." is longer than 255 bytes',
+    ),
+    "an owner that is none": (
+        [pax({"uid": str(1 << 32)}), member("a")],
+        '"a" belongs to 4294967296:0, which no file can',
+    ),
     "a wrong checksum": ([member("a", checksum=1)], "a tar header's checksum is wrong"),
     "no tar archive": ([b"x" * 512], "a tar header holds the number b'xxxxxxxx'"),
     "a number that is none": ([member("a", fields={108: b"12a4567\0"})], "a tar header holds the number b'12a4567'"),
