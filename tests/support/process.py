@@ -45,7 +45,8 @@ class Child:
 
 def start(function: Callable[[], Any]) -> Child:
     """Run ``function`` in a forked child."""
-    assert threading.active_count() == 1, "a fork copies one thread only"
+    others = [thread for thread in threading.enumerate() if thread is not threading.current_thread()]
+    assert all(thread.daemon for thread in others), f"a fork copies one thread only, and there are {others}"
     reader, writer = os.pipe()
     pid = os.fork()
     if pid:
