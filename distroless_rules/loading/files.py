@@ -48,7 +48,10 @@ class Seen:
 
 
 def listing_digest(path: str | Path) -> str:
-    """Give a digest of a folder's names and which of them are folders, without the output folder; ``""`` when it is not there."""
+    """Give a digest of a folder's names and which of them are folders; ``""`` when it is not there.
+
+    The output folder does not count.
+    """
     try:
         return _digest(_scan(path))
     except OSError:

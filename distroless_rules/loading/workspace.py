@@ -103,7 +103,10 @@ def parse(text: str, root: Path) -> Workspace:
 
     try:
         document = tomli.loads(text)
-    except tomli.TOMLDecodeError as error:
+    except RecursionError as error:
+        at = Location(CONFIG_NAME)
+        raise ConfigError(f"read {CONFIG_NAME}", "something in it is nested too deeply", at=at) from error
+    except ValueError as error:  # TOMLDecodeError, and numbers that are too long
         raise ConfigError(f"read {CONFIG_NAME}", getattr(error, "msg", str(error)), at=_toml_place(error)) from error
     _known(text, "", document, _TABLES)
     settings = _table(text, "workspace", document.get("workspace", {}))
