@@ -142,9 +142,8 @@ def prepare(image: Image, folder: Path, options: Options) -> Bundle:
     try:
         (folder / "rootfs").mkdir(mode=0o700)
         root = unpack(image, folder / "rootfs")
+        root.make_folder(image.config.start.workdir)
         process = _process(image.config, root, options)
-        if root.find(process.folder) is None:
-            root.make_folder(process.folder)
         mounts = options.volumes
         if options.read_only:
             mounts += tuple(_writable(image.config, root, {mount.target for mount in mounts}))
