@@ -18,7 +18,7 @@ TREES = {path.relative_to(ROOT).as_posix(): ast.parse(path.read_bytes()) for pat
 SCRIPTS = sorted(ROOT.rglob("*.bzl"))
 
 _DOMAIN = "errors values"
-_SPINE = "errors values loading targets actions storage deb elf oci tools execution"
+_SPINE = "errors values loading targets actions storage tar deb elf oci tools execution"
 ARROWS = {
     "__init__": "",
     "__main__": "cli",
@@ -28,10 +28,11 @@ ARROWS = {
     "targets": "errors values loading",
     "actions": "errors values loading targets",
     "storage": _DOMAIN,
-    "deb": _DOMAIN,
+    "tar": _DOMAIN,
+    "deb": f"{_DOMAIN} tar",
     "elf": _DOMAIN,
-    "oci": f"{_DOMAIN} deb",
-    "tools": "errors values deb elf oci",
+    "oci": f"{_DOMAIN} tar",
+    "tools": "errors values tar deb elf oci",
     "execution": "errors values loading targets actions storage tools",
     "project": _SPINE,
     "asking": f"{_SPINE} project",

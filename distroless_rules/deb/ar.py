@@ -7,25 +7,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import BinaryIO
 
 from distroless_rules.errors import FormatError
+from distroless_rules.tar.compression import Member
 
-__all__ = ["MAGIC", "Member", "members"]
+__all__ = ["MAGIC", "members"]
 
 MAGIC = b"!<arch>\n"
 _HEADER = 60
 _MAX_MEMBERS = 64  # deb(5) has three; tools add a few of their own
-
-
-@dataclass(frozen=True, slots=True)
-class Member:
-    """A member: its name without padding, where its bytes start, and how many there are."""
-
-    name: str
-    offset: int
-    size: int
 
 
 def members(file: BinaryIO, what: str) -> Iterator[Member]:

@@ -8,9 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from distroless_rules.deb import tar
 from distroless_rules.deb.compose_options import FileSpec
 from distroless_rules.errors import AnalysisError
+from distroless_rules.tar import reader as tar
 from distroless_rules.values.digest import Digest
 from distroless_rules.values.tree import Entry, Kind
 

@@ -13,9 +13,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
-from distroless_rules.deb import ar, compression, control, tar
-from distroless_rules.deb.ar import Member
+from distroless_rules.deb import ar, control
 from distroless_rules.errors import FormatError
+from distroless_rules.tar import compression
+from distroless_rules.tar import reader as tar
+from distroless_rules.tar.compression import Member
 from distroless_rules.values.path import clean
 from distroless_rules.values.tree import Entry, Kind
 

@@ -16,7 +16,7 @@ from typing import TypeAlias
 
 from distroless_rules.errors import FormatError, StorageError
 from distroless_rules.oci.compressor import Compressor
-from distroless_rules.oci.tar import END, header, padding
+from distroless_rules.tar.writer import END, header, padding
 from distroless_rules.values.path import clean
 from distroless_rules.values.tree import Entry, Kind
 

@@ -1,6 +1,6 @@
 """Layers, read: a blob in, its tar archive as checked pieces out, and its entries as a checked model.
 
-Source: OCI image-spec 1.1, layer.md; what a tar archive may hold is settled in ``deb.tar``.
+Source: OCI image-spec 1.1, layer.md; what a tar archive may hold is settled in ``tar.reader``.
 """
 
 from __future__ import annotations
@@ -9,10 +9,11 @@ import hashlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from distroless_rules.deb import compression, tar
-from distroless_rules.deb.ar import Member
 from distroless_rules.errors import FormatError
 from distroless_rules.oci.descriptor import LAYERS, Descriptor
+from distroless_rules.tar import compression
+from distroless_rules.tar import reader as tar
+from distroless_rules.tar.compression import Member
 from distroless_rules.values.tree import Entry
 
 __all__ = ["compression_of", "entries", "pieces"]

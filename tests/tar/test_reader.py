@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from distroless_rules.deb import tar as reader
+from distroless_rules.tar import reader
 from distroless_rules.values.tree import Entry, Kind
 from tests.support.debs import listing, member, pax, tar
 

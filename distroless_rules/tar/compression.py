@@ -1,6 +1,6 @@
 """Compressed members of a deb: a place in a file in, decoded bytes out, a piece at a time.
 
-xz that was written in blocks is decoded on all cores (``deb.xz``); everything else as one stream. Source: deb(5),
+xz that was written in blocks is decoded on all cores (``tar.xz``); everything else as one stream. Source: deb(5),
 RFC 1952 (gzip), RFC 8878 (zstd), the .xz file format 1.1.
 """
 
@@ -10,13 +10,13 @@ import bz2
 import lzma
 import zlib
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from typing import BinaryIO, Protocol, cast
 
-from distroless_rules.deb import xz
-from distroless_rules.deb.ar import Member
 from distroless_rules.errors import FormatError
+from distroless_rules.tar import xz
 
-__all__ = ["SUFFIXES", "Map", "decode"]
+__all__ = ["SUFFIXES", "Map", "Member", "decode"]
 
 SUFFIXES = ("", ".gz", ".xz", ".zst", ".bz2", ".lzma")
 
@@ -29,6 +29,15 @@ _MEMORY = 256 << 20  # what a decoder may ask for: a dictionary or a window
 _MAX_SIZE = 16 << 30
 _MAX_RATIO = 2000  # nothing that people ship comes near it once it is larger than _SMALL
 _SMALL = 64 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A part of a file: its name, where its bytes start, and how many there are."""
+
+    name: str
+    offset: int
+    size: int
 
 
 def decode(file: BinaryIO, member: Member, suffix: str, what: str, map_: Map | None = None) -> Iterator[bytes]:

@@ -14,9 +14,8 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from distroless_rules.deb.ar import Member
-from distroless_rules.deb.compression import SUFFIXES, decode
 from distroless_rules.errors import FormatError
+from distroless_rules.tar.compression import SUFFIXES, Member, decode
 from tests.support.debs import PACKERS
 from tests.support.workbench import map_on
 

@@ -12,8 +12,8 @@ import os
 from collections.abc import Iterable, Iterator
 from typing import BinaryIO
 
-from distroless_rules.deb.tar_header import BLOCK, Header, parse, records
 from distroless_rules.errors import FormatError
+from distroless_rules.tar.header import BLOCK, Header, parse, records
 from distroless_rules.values.path import MAX_PATH_BYTES, clean, parents
 from distroless_rules.values.tree import Entry, Kind
 

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from distroless_rules.errors import FormatError
-from distroless_rules.oci.tar import BLOCK, END, header, padding
+from distroless_rules.tar.writer import BLOCK, END, header, padding
 from distroless_rules.values.tree import Entry, Kind
 
 FILE, LINK, HARD, FOLDER = Kind.FILE, Kind.SYMLINK, Kind.HARDLINK, Kind.DIRECTORY

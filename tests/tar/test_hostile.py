@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from distroless_rules.deb import tar as reader
 from distroless_rules.errors import FormatError
+from distroless_rules.tar import reader
 from distroless_rules.values.tree import Kind
 from tests.support.debs import listing, member, pax, tar
 

@@ -11,10 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from distroless_rules.deb import xz
-from distroless_rules.deb.ar import Member
-from distroless_rules.deb.compression import decode
 from distroless_rules.errors import FormatError
+from distroless_rules.tar import xz
+from distroless_rules.tar.compression import Member, decode
 from tests.support.workbench import map_on
 
 TEXT = b"".join(b"%d green bottles\n" % number for number in range(20_000))

@@ -1,0 +1,1 @@
+"""Tar archives and their compression, read from debs and layers, and written for layers."""

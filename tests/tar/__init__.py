@@ -1,0 +1,1 @@
+"""Tests of tar archives and their compression."""
