@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from distroless_rules.errors import DistrolessError, FormatError
 from distroless_rules.oci import layout
 from distroless_rules.oci.unpack import Root, unpack
+from tests.support.disk import let_everyone_in
 from tests.support.image import Member, device, directory, file, hardlink, layout_of, symlink, tar
 from tests.support.process import become_nobody, in_child
 
@@ -176,6 +177,7 @@ def test_anybody_can_unpack(tmp_path: Path) -> None:
         [file("a/more", b"y"), file("b/.wh.none")],
     ]
     layout_of(tmp_path / "image", [tar(*layer) for layer in layers])
+    let_everyone_in(tmp_path)
 
     def work() -> dict[str, str]:
         with tempfile.TemporaryDirectory() as folder:
@@ -189,14 +191,11 @@ def test_anybody_can_unpack(tmp_path: Path) -> None:
                 os.chmod(Path(folder) / "root" / name, 0o700)
             return modes
 
-    done = in_child(_as_nobody(work, tmp_path)) if os.geteuid() == 0 else work()
+    done = in_child(_as_nobody(work)) if os.geteuid() == 0 else work()
     assert done == {"root/a": "0o555", "root/a/secret": "0o0", "root/a/more": "0o644", "root/b": "0o0"}
 
 
-def _as_nobody(work: Callable[[], dict[str, str]], folder: Path) -> Callable[[], dict[str, str]]:
-    for above in (folder, *list(folder.parents)[:2]):
-        above.chmod(0o755)
-
+def _as_nobody(work: Callable[[], dict[str, str]]) -> Callable[[], dict[str, str]]:
     def run() -> dict[str, str]:
         become_nobody()
         return work()
