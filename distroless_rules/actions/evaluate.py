@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from distroless_rules.actions.analysis import Analysis, Session
 from distroless_rules.actions.context import Context
 from distroless_rules.actions.debs import Cut
-from distroless_rules.errors import AnalysisError
+from distroless_rules.errors import AnalysisError, ConfigError
 from distroless_rules.loading import guard
+from distroless_rules.loading.attributes import a_or_an
 from distroless_rules.loading.files import Seen, WorkspaceFiles
 from distroless_rules.loading.loader import Loader
 from distroless_rules.loading.workspace import Workspace
@@ -101,5 +102,9 @@ def _platform(resolver: Resolver, text: str) -> Platform:
         return Platform.parse(text)
     declared = resolver.declared(Label.parse(text))
     if declared.rule.name != "platform":
-        raise AnalysisError(f'use platform "{text}"', f"it is a {declared.rule.name}, not a platform")
-    return Platform.parse(declared.values["platform"])
+        raise AnalysisError(f'use platform "{text}"', f"it is {a_or_an(declared.rule.name)}, not a platform")
+    try:
+        return Platform.parse(declared.values["platform"])
+    except ConfigError as error:
+        error.at = resolver.loader.refined(declared, attribute="platform")
+        raise

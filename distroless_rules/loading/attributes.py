@@ -61,6 +61,7 @@ class Attribute:
         values: the only values allowed, if any are named.
         allow_empty: whether a list or dictionary may be empty.
         allow_list: of a string_keyed_label_dict: whether a list of labels does as well.
+        configurable: whether a target may give it by a ``select()``.
     """
 
     type: str
@@ -74,14 +75,15 @@ class Attribute:
     values: tuple[Any, ...] = ()
     allow_empty: bool = True
     allow_list: bool = False
+    configurable: bool = True
 
 
 _COMMON = {
-    "name": Attribute("string", mandatory=True),
-    "visibility": Attribute("string_list"),
-    "tags": Attribute("string_list"),
-    "testonly": Attribute("bool"),
-    "deprecation": Attribute("string"),
+    "name": Attribute("string", mandatory=True, configurable=False),
+    "visibility": Attribute("string_list", configurable=False),
+    "tags": Attribute("string_list", configurable=False),
+    "testonly": Attribute("bool", configurable=False),
+    "deprecation": Attribute("string", configurable=False),
 }
 
 
@@ -175,7 +177,7 @@ def _check_branches(name: str, attribute: Attribute, value: Any) -> None:
     if not selects:
         checked(name, attribute, value)
         return
-    if name in _COMMON or attribute.type in OUTPUT_TYPES:
+    if not attribute.configurable or attribute.type in OUTPUT_TYPES:
         raise AnalysisError(f'set "{name}"', "it is read before a platform is known and cannot be a select()")
     if len(value) > 1 and "list" not in attribute.type:
         cause = f"a select() can be added to lists only, and this is {_SHAPES[attribute.type]}"

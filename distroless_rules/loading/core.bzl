@@ -25,9 +25,9 @@ config_setting = rule(
     implementation = _nothing,
     doc = "A condition for select(): true when everything it names is so.",
     attrs = {
-        "platforms": attr.string_list(doc = "Platforms, one of which must be built for: `linux/arm64`."),
-        "define": attr.string_dict(doc = "Values that `--define` must have given."),
-        "values": attr.string_dict(doc = "The same as `define`, under Bazel's name: `{\"define\": \"key=value\"}`."),
+        "platforms": attr.string_list(configurable = False, doc = "Platforms, one of which must be built for: `linux/arm64`."),
+        "define": attr.string_dict(configurable = False, doc = "Values that `--define` must have given."),
+        "values": attr.string_dict(configurable = False, doc = "The same as `define`, under Bazel's name: `{\"define\": \"key=value\"}`."),
     },
 )
 
@@ -35,7 +35,7 @@ platform = rule(
     implementation = _nothing,
     doc = "A name for a platform, for `--platform` and the conditions of select().",
     attrs = {
-        "platform": attr.string(mandatory = True, doc = "`linux/amd64`, `linux/arm64`, ..."),
+        "platform": attr.string(mandatory = True, configurable = False, doc = "`linux/amd64`, `linux/arm64`, ..."),
     },
 )
 
@@ -43,13 +43,16 @@ package_group = rule(
     implementation = _nothing,
     doc = "Packages that a visibility can name together.",
     attrs = {
-        "packages": attr.string_list(doc = "`//a/b` (one package), `//a/...` (it and all below)."),
-        "includes": attr.label_list(doc = "Other groups that belong to it."),
+        "packages": attr.string_list(configurable = False, doc = "`//a/b` (one package), `//a/...` (it and all below)."),
+        "includes": attr.label_list(configurable = False, doc = "Other groups that belong to it."),
     },
 )
 
+def _test_suite(ctx):
+    return [DefaultInfo(files = depset(transitive = [test[DefaultInfo].files for test in ctx.attr.tests]))]
+
 test_suite = rule(
-    implementation = _nothing,
+    implementation = _test_suite,
     doc = "A name for some tests.",
     attrs = {"tests": attr.label_list(doc = "The tests.")},
 )

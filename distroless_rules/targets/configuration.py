@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from distroless_rules.errors import AnalysisError, ConfigError
-from distroless_rules.loading.attributes import Attribute, is_select
+from distroless_rules.loading.attributes import Attribute, a_or_an, is_select
 from distroless_rules.loading.package import Declared
 from distroless_rules.values.platform import Platform
 
@@ -42,7 +42,7 @@ def conditions_of(setting: Declared) -> frozenset[tuple[str, str]]:
     if setting.rule.name == "platform":
         return frozenset({("platform", _platform(setting, values["platform"]))})
     if setting.rule.name != "config_setting":
-        raise AnalysisError(f'select on "{setting.label}"', f"it is a {setting.rule.name}, not a config_setting")
+        raise AnalysisError(f'select on "{setting.label}"', f"it is {a_or_an(setting.rule.name)}, not a config_setting")
     platforms = [_platform(setting, text) for text in values.get("platforms") or ()]
     wanted = {("platform", "|".join(platforms))} if platforms else set()
     wanted |= {(f"define {key}", value) for key, value in (values.get("define") or {}).items()}

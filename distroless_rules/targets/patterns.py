@@ -1,4 +1,4 @@
-"""Target patterns become labels: ``//...``, ``//a:all``, ``-//a:b``; suites stand for their tests.
+"""Target patterns become labels: ``//...``, ``//a:all``, ``-//a:b``.
 
 Source: Bazel's "Target patterns".
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from distroless_rules.errors import LoadError
-from distroless_rules.loading.loader import Loader
+from distroless_rules.loading.loader import BUILTIN_REPO, Loader
 from distroless_rules.values.label import Label, Pattern
 
 __all__ = ["expand"]
@@ -39,6 +39,9 @@ def _labels(loader: Loader, pattern: Pattern, manual: bool) -> Iterator[Label]:
     if pattern.name:
         yield Label(pattern.repo, pattern.package, pattern.name)
         return
+    if pattern.repo not in ("", BUILTIN_REPO):
+        hint = f'name one target: "@{pattern.repo}//name"'
+        raise LoadError(f'find targets of "{pattern}"', f'"@{pattern.repo}" holds no packages', hint=hint)
     packages: Iterable[str] = [pattern.package]
     if pattern.recursive:
         packages = list(loader.packages(pattern.package, pattern.repo))

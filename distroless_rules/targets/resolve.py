@@ -57,7 +57,7 @@ class Resolver:
         raise AnalysisError(f'resolve "{label}"', "no such target or file", hint=self._similar(package, label, user))
 
     def declared(self, label: Label) -> Declared:
-        """Give the rule target of a label, aliases followed.
+        """Give the rule target of a label.
 
         Raises:
             AnalysisError: if it is something else.

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from distroless_rules.errors import AnalysisError
+from distroless_rules.loading.attributes import a_or_an
 from distroless_rules.loading.package import Declared
 from distroless_rules.values.label import Label
 
@@ -62,7 +63,7 @@ def _in_group(user: str, label: Label, group: Callable[[Label], Declared], seen:
     if declared.rule.name != "package_group":
         raise AnalysisError(
             f'read the visibility "{label}"',
-            f"it is a {declared.rule.name}, not a package_group",
+            f"it is {a_or_an(declared.rule.name)}, not a package_group",
             hint=f'write "//{label.package}:__pkg__" for one package',
         )
     for pattern in declared.values.get("packages") or ():

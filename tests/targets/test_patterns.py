@@ -1,0 +1,83 @@
+"""Target patterns become labels."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.workspace import analysed, error_of
+
+WORKSPACE = """
+filegroup(name = "a")
+filegroup(name = "slow", tags = ["manual"])
+-- lib/BUILD --
+filegroup(name = "lib")
+filegroup(name = "b", srcs = ["b.txt"])
+-- lib/b.txt --
+-- lib/deep/BUILD --
+filegroup(name = "c")
+-- empty/BUILD --
+-- nothing/here.txt --
+"""
+
+
+@pytest.mark.parametrize(
+    ("patterns", "labels"),
+    [
+        ("//...", "//:a //lib:lib //lib:b //lib/deep:c"),
+        ("//lib/...", "//lib:lib //lib:b //lib/deep:c"),
+        ("//lib:all", "//lib:lib //lib:b"),
+        ("//lib:*", "//lib:lib //lib:b"),
+        ("//lib", "//lib:lib"),
+        ("//lib/deep:c", "//lib/deep:c"),
+        ("//:slow", "//:slow"),
+        ("//:all", "//:a"),
+        ("//... -//lib/...", "//:a"),
+        ("//... -//lib:b", "//:a //lib:lib //lib/deep:c"),
+        ("//lib:b //... //lib:b", "//lib:b //:a //lib:lib //lib/deep:c"),
+        ("-//lib:b //lib:b", "//lib:b"),
+        ("//:a -//nonesuch/...", "//:a"),
+        ("//:a -//lib:nonesuch", "//:a"),
+        ("//:a //empty:all", "//:a"),
+        ("//:slow -//:all", ""),
+        ("//lib:b.txt", "//lib:b.txt"),
+        ("//... -//...", ""),
+    ],
+)
+def test_patterns(patterns: str, labels: str) -> None:
+    assert " ".join(str(wanted.label) for wanted in analysed(WORKSPACE, *patterns.split()).wanted) == labels
+
+
+@pytest.mark.parametrize(
+    ("patterns", "error"),
+    [
+        ("//nothing/...", 'cannot find targets of "//nothing/...": no folder there has a BUILD file'),
+        ("//nothing:all", 'cannot load package "//nothing": there is no nothing/BUILD'),
+        ("//lib:nonesuch", 'cannot resolve "//lib:nonesuch": no such target or file'),
+        ("//lib:bb", 'cannot resolve "//lib:bb": no such target or file; did you mean "//lib:b"?'),
+        ("-//nonesuch:all", 'cannot load package "//nonesuch": there is no nonesuch/BUILD'),
+        (
+            "@nonesuch//...",
+            'cannot find targets of "@nonesuch//...": "@nonesuch" holds no packages; '
+            'name one target: "@nonesuch//name"',
+        ),
+        (
+            "@nonesuch//a:all",
+            'cannot find targets of "@nonesuch//a:all": "@nonesuch" holds no packages; '
+            'name one target: "@nonesuch//name"',
+        ),
+    ],
+)
+def test_patterns_that_mean_nothing(patterns: str, error: str) -> None:
+    assert error_of(WORKSPACE, *patterns.split()) == error
+
+
+def test_a_suite_is_made_of_its_tests() -> None:
+    text = """
+load("@distroless_rules//rules:defs.bzl", "write_file")
+test_suite(name = "t", tests = [":a", ":inner"])
+test_suite(name = "inner", tests = [":b"])
+write_file(name = "a", out = "a.txt")
+write_file(name = "b", out = "b.txt")
+"""
+    (wanted,) = analysed(text, "//:t").wanted
+    assert [file.path for file in wanted.files] == ["linux-amd64/a.txt", "linux-amd64/b.txt"]
