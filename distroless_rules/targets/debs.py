@@ -11,9 +11,20 @@ from distroless_rules.values.archive import Archive, Lock, LockedDeb
 from distroless_rules.values.label import Label
 from distroless_rules.values.platform import Platform
 
-__all__ = ["DebTargets"]
+__all__ = ["DebTargets", "check_form"]
 
 _MODULE = Label(BUILTIN_REPO, "rules/private", "deb.bzl")
+
+
+def check_form(label: Label) -> None:
+    """Check that a label of an archive is one that a deb can have.
+
+    Raises:
+        AnalysisError: if it has more than one part.
+    """
+    if label.package not in ("", label.name):
+        hint = f'write "@{label.repo}//{label.name}"'
+        raise AnalysisError(f'resolve "{label}"', "a deb's label has one part", hint=hint)
 
 
 class DebTargets:
@@ -44,13 +55,8 @@ class DebTargets:
             made = self._made[label, platform] = self._make(label, self._locked(label, platform))
         return made
 
-    def _check_form(self, label: Label) -> None:
-        if label.package not in ("", label.name):
-            hint = f'write "@{label.repo}//{label.name}"'
-            raise AnalysisError(f'resolve "{label}"', "a deb's label has one part", hint=hint)
-
     def _locked(self, label: Label, platform: str) -> LockedDeb:
-        self._check_form(label)
+        check_form(label)
         architecture = Platform.parse(platform).deb
         archive = self._archives[label.repo]
         if architecture not in archive.architectures:

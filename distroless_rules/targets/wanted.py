@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from distroless_rules.errors import AnalysisError
+from distroless_rules.errors import AnalysisError, DistrolessError, LabelError, did_you_mean
 from distroless_rules.loading.attributes import LABEL_TYPES, branches
-from distroless_rules.loading.loader import Loader
+from distroless_rules.loading.loader import BUILTIN_REPO, Loader
 from distroless_rules.loading.package import Declared
+from distroless_rules.targets.debs import check_form
+from distroless_rules.targets.resolve import located
 from distroless_rules.values.label import Label
 
 __all__ = ["WantedDebs", "wanted_debs"]
@@ -32,50 +34,45 @@ def wanted_debs(loader: Loader, archives: frozenset[str]) -> WantedDebs:
 
     Raises:
         LoadError: if a package cannot be loaded.
+        LabelError: if a label is not well formed.
         AnalysisError: if a label names an archive that ``distroless.toml`` does not declare.
     """
     wanted = WantedDebs()
     for name in loader.packages(""):
         for declared in loader.package("", name).targets.values():
-            place = f"{declared.at} {declared.label}"
-            for attribute, text in _labels(declared):
-                _collect(loader, wanted, archives, declared, attribute, text, place)
+            for attribute, text, label in _labels(loader, declared):
+                try:
+                    _collect(loader, wanted, archives, label, f"{declared.at} {declared.label}")
+                except DistrolessError as error:
+                    raise located(error, loader, declared, attribute, text) from error
     return wanted
 
 
-def _collect(
-    loader: Loader,
-    wanted: WantedDebs,
-    archives: frozenset[str],
-    declared: Declared,
-    attribute: str,
-    text: str,
-    place: str,
-) -> None:
-    label = Label.parse(text, repo=declared.label.repo, package=declared.label.package, at=declared.at)
+def _collect(loader: Loader, wanted: WantedDebs, archives: frozenset[str], label: Label, place: str) -> None:
     if label.repo in archives:
+        check_form(label)
         wanted.debs.setdefault(label.repo, {}).setdefault(label.name, []).append(place)
-    elif label.repo and label.repo != "distroless_rules":
-        raise AnalysisError(
-            f'resolve "{label}"',
-            f'there is no archive "{label.repo}"',
-            at=loader.refined(declared, attribute=attribute, text=text),
-            hint=f"declare [archive.{label.repo}] in distroless.toml",
-        )
+    elif label.repo and label.repo != BUILTIN_REPO:
+        hint = did_you_mean(label.repo, archives) or f"declare [archive.{label.repo}] in distroless.toml"
+        raise AnalysisError(f'resolve "{label}"', f'there is no archive "{label.repo}"', hint=hint)
     elif label.name.endswith(".deb") and loader.files.is_file(label.path):
         wanted.local.setdefault(label.path, []).append(place)
 
 
-def _labels(declared: Declared) -> Iterator[tuple[str, str]]:
-    """Give (attribute, label as written) for labels that may name a deb."""
+def _labels(loader: Loader, declared: Declared) -> Iterator[tuple[str, str, Label]]:
+    """Give (attribute, label as written, label) for labels that may name a deb."""
     for name, attribute in declared.rule.attributes.items():
         if attribute.type not in LABEL_TYPES:
             continue
         value = declared.values.get(name)
+        home = declared.label if value is not None else declared.rule
         for possible in branches(value if value is not None else attribute.default):
             for text in _texts(attribute.type, possible):
                 if text.startswith("@") or text.endswith(".deb"):
-                    yield name, text
+                    try:
+                        yield name, text, Label.parse(text, repo=home.repo, package=home.package)
+                    except LabelError as error:
+                        raise located(error, loader, declared, name, text) from error
 
 
 def _texts(kind: str, value: object) -> list[str]:
