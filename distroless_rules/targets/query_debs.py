@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from distroless_rules.errors import AnalysisError, did_you_mean
 from distroless_rules.loading.loader import Loader
-from distroless_rules.targets.debs import DebTargets
+from distroless_rules.targets.debs import DebTargets, check_form
 from distroless_rules.targets.graph import TargetGraph
 from distroless_rules.targets.target import Edge, Key, Kind, Target
 from distroless_rules.values.archive import Archive, Lock, LockedDeb
@@ -65,7 +65,7 @@ class QueriedDebs(DebTargets):
                 raise AnalysisError(f'resolve "{label}"', "distroless.lock does not have it", hint=hint)
 
     def _locked(self, label: Label, platform: str) -> LockedDeb:
-        self._check_form(label)
+        check_form(label)
         deb = self._known(label, platform)
         if deb is None:
             self.unlocked.add(label)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from distroless_rules.errors import AnalysisError, DistrolessError, LabelError, did_you_mean
+from distroless_rules.errors import AnalysisError, LabelError, did_you_mean
 from distroless_rules.loading.attributes import LABEL_TYPES, branches
 from distroless_rules.loading.loader import BUILTIN_REPO, Loader
 from distroless_rules.loading.package import Declared
@@ -41,22 +41,26 @@ def wanted_debs(loader: Loader, archives: frozenset[str]) -> WantedDebs:
     for name in loader.packages(""):
         for declared in loader.package("", name).targets.values():
             for attribute, text, label in _labels(loader, declared):
-                try:
-                    _collect(loader, wanted, archives, label, f"{declared.at} {declared.label}")
-                except DistrolessError as error:
-                    raise located(error, loader, declared, attribute, text) from error
+                where = f"{declared.at} {declared.label}"
+                if label.repo and label.repo != BUILTIN_REPO:
+                    _check(loader, archives, declared, attribute, text, label)
+                    wanted.debs.setdefault(label.repo, {}).setdefault(label.name, []).append(where)
+                elif label.name.endswith(".deb") and loader.files.is_file(label.path):
+                    wanted.local.setdefault(label.path, []).append(where)
     return wanted
 
 
-def _collect(loader: Loader, wanted: WantedDebs, archives: frozenset[str], label: Label, place: str) -> None:
-    if label.repo in archives:
-        check_form(label)
-        wanted.debs.setdefault(label.repo, {}).setdefault(label.name, []).append(place)
-    elif label.repo and label.repo != BUILTIN_REPO:
+def _check(
+    loader: Loader, archives: frozenset[str], declared: Declared, attribute: str, text: str, label: Label
+) -> None:
+    if label.repo not in archives:
+        at = loader.refined(declared, attribute=attribute, text=text)
         hint = did_you_mean(label.repo, archives) or f"declare [archive.{label.repo}] in distroless.toml"
-        raise AnalysisError(f'resolve "{label}"', f'there is no archive "{label.repo}"', hint=hint)
-    elif label.name.endswith(".deb") and loader.files.is_file(label.path):
-        wanted.local.setdefault(label.path, []).append(place)
+        raise AnalysisError(f'resolve "{label}"', f'there is no archive "{label.repo}"', at=at, hint=hint)
+    try:
+        check_form(label)
+    except AnalysisError as error:
+        raise located(error, loader, declared, attribute, text) from error
 
 
 def _labels(loader: Loader, declared: Declared) -> Iterator[tuple[str, str, Label]]:
