@@ -78,7 +78,7 @@ def select(index: DebIndex, selection: Selection) -> Kept:
 
 
 def _rule(path: str, entry: Entry, selection: Selection) -> str | None:
-    if selection.exclude(path):
+    if selection.exclude(path) and not selection.keep(path):
         return "exclude"
     if entry.kind is Kind.DIRECTORY:
         return None

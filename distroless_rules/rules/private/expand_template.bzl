@@ -12,7 +12,7 @@ expand_template = rule(
     implementation = _expand_template,
     doc = "A file in which words are replaced.",
     attrs = {
-        "template": attr.label(mandatory = True, allow_single_file = True, doc = "The file to start from."),
+        "template": attr.label(mandatory = True, allow_single_file = True, stage = "build", doc = "The file to start from."),
         "out": attr.output(mandatory = True, doc = "The file's name."),
         "substitutions": attr.string_dict(doc = "From the word to what takes its place."),
     },
