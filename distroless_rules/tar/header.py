@@ -15,6 +15,10 @@ __all__ = ["BLOCK", "Header", "parse", "records"]
 
 BLOCK = 512
 _XATTR = "SCHILY.xattr."
+_SPARSE = "GNU.sparse."
+_KNOWN = frozenset({"path", "linkpath", "uid", "gid", "size", "mtime"})
+_MAX_RECORDS = 256  # in one pax header; real ones have a dozen, and each is looked at for every member it is about
+_MAX_SIZE = 0o77777777777  # that the size field can hold
 
 
 @dataclass(slots=True)
@@ -30,7 +34,7 @@ class Header:
         size: bytes that follow.
         mtime: seconds since 1970.
         target: what a link names.
-        xattrs: extended attributes, (name, value as hexadecimal).
+        xattrs: extended attributes, (name, value as hexadecimal), sorted by name.
     """
 
     path: str
@@ -47,21 +51,32 @@ class Header:
         """Let pax records, and GNU's long names under the same keys, take the place of the header's fields.
 
         Raises:
-            FormatError: for a number that is none, or a sparse file.
+            FormatError: for a number that is none, a size other than the header's, or a sparse file.
         """
+        xattrs = []
         for key, value in extended.items():
             if key == "path":
                 self.path = decode(value)
             elif key == "linkpath":
                 self.target = decode(value)
-            elif key in ("uid", "gid", "size"):
+            elif key in ("uid", "gid"):
                 setattr(self, key, _decimal(value, key, what))
+            elif key == "size":
+                self.size = self._size(_decimal(value, key, what), what)
             elif key == "mtime":
                 self.mtime = _decimal(value.partition(b".")[0], key, what)
             elif key.startswith(_XATTR):
-                self.xattrs = (*self.xattrs, (key[len(_XATTR) :], value.hex()))
-            elif key.startswith("GNU.sparse."):
+                xattrs.append((key[len(_XATTR) :], value.hex()))
+            elif key.startswith(_SPARSE):
                 raise FormatError(f"read {what}", f'"{self.path}" is a sparse file, which is not supported')
+        self.xattrs = tuple(sorted(xattrs))
+
+    def _size(self, size: int, what: str) -> int:
+        """Give a pax record's size, unless a reader that knows no pax would find the next header elsewhere."""
+        if size != self.size and size <= _MAX_SIZE:
+            cause = f'"{self.path}" has {self.size} bytes by its header and {size} by its pax record'
+            raise FormatError(f"read {what}", cause)
+        return size
 
 
 def parse(block: bytes, what: str) -> Header:
@@ -75,8 +90,7 @@ def parse(block: bytes, what: str) -> Header:
     if total != plain and total != plain - 256 * sum(byte > 127 for byte in block[:148] + block[156:]):
         raise FormatError(f"read {what}", "a tar header's checksum is wrong")
     path = _text(block, 0, 100)
-    magic = block[257:265]
-    if magic == b"ustar\x0000" and block[345]:
+    if block[257:263] == b"ustar\0" and block[345]:
         path = f"{_text(block, 345, 500)}/{path}"
     return Header(
         path=path,
@@ -91,20 +105,26 @@ def parse(block: bytes, what: str) -> Header:
 
 
 def records(data: bytes, what: str) -> dict[str, bytes]:
-    """Read pax records, each ``<length> <key>=<value>`` and a line break.
+    """Read pax records, each ``<length> <key>=<value>`` and a line break; those that change nothing here are left out.
 
     Raises:
-        FormatError: if they are malformed.
+        FormatError: if they are malformed, or more than 256.
     """
-    found, at = {}, 0
+    found: dict[str, bytes] = {}
+    at = count = 0
     while at < len(data):
+        count += 1
+        if count > _MAX_RECORDS:
+            raise FormatError(f"read {what}", f"a pax header has more than {_MAX_RECORDS} records")
         space = data.find(b" ", at, at + 20)
         length = data[at:space]
         end = at + int(length) if space > 0 and length.isdigit() else -1
         key, equals, value = data[space + 1 : end - 1].partition(b"=")
         if end <= space + 1 or end > len(data) or data[end - 1 : end] != b"\n" or not equals or not key:
             raise FormatError(f"read {what}", "a pax header is malformed")
-        found[key.decode("utf-8", "surrogateescape")] = value
+        name = decode(key)
+        if name in _KNOWN or name.startswith((_XATTR, _SPARSE)):
+            found[name] = value
         at = end
     return found
 

@@ -2,19 +2,20 @@
 
 Pieces of bytes come in; entries go out, each with the place and the SHA-256 of its bytes. Nothing is laid out on disk.
 Refused by name: paths that climb out or lie beneath a link or file of the same archive, devices, sparse files, hard
-links to what is not there yet, and two members that give one path different content.
+links to what is not there yet, and what two readers could take for different trees: two members that give one path
+different content, two sizes or two long names for one member, anything but zeros after the end.
 """
 
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import BinaryIO
 
 from distroless_rules.errors import FormatError
 from distroless_rules.tar.header import BLOCK, Header, parse, records
-from distroless_rules.values.path import MAX_PATH_BYTES, clean, parents
+from distroless_rules.values.path import MAX_PATH_BYTES, clean, decode, encode, parents
 from distroless_rules.values.tree import Entry, Kind
 
 __all__ = ["entries", "read"]
@@ -22,7 +23,9 @@ __all__ = ["entries", "read"]
 _READ = 1 << 20
 _MAX_EXTENDED = 1 << 20  # bytes of long names and pax records for one member, and of those for all that follow
 _MAX_ENTRIES = 500_000  # about five times what the largest debs have
-_MAX_NAMES = 256 << 20  # characters of paths, link targets and attributes in all, as they are kept in memory
+_MAX_RECORDS = 256  # that are about one member, and that are about all that follow
+_MAX_NAMES = 128 << 20  # bytes of memory for paths, link targets and attributes in all; the largest debs need 20 MiB
+_TEXT = 64  # bytes of memory that a text takes beside its characters
 _MAX_OWNER = (1 << 32) - 1
 _MAX_NAME = 255  # bytes; Linux NAME_MAX
 _ZEROS = bytes(BLOCK)
@@ -74,23 +77,27 @@ def entries(pieces: Iterable[bytes], what: str, source: str = "") -> Iterator[En
         header.extend({**shared, **extended}, what)
         extended = {}
         yield from model.add(_entry(header, stream, source, what))
-    stream.drain()
+    stream.finish()
 
 
 def _extend(header: Header, stream: _Stream, shared: dict[str, bytes], extended: dict[str, bytes], what: str) -> None:
     """Take in a header that is about the next member, or about all that follow."""
-    before = sum(map(len, (shared if header.type == "g" else extended).values()))
-    if header.size + before > _MAX_EXTENDED:
-        cause = f"extended headers of {header.size + before} bytes are more than {_MAX_EXTENDED}"
-        raise FormatError(f"read {what}", cause)
+    known = shared if header.type == "g" else extended
+    size = header.size + sum(len(key) + len(value) for key, value in known.items())
+    if size > _MAX_EXTENDED:
+        raise FormatError(f"read {what}", f"extended headers of {size} bytes are more than {_MAX_EXTENDED}")
     data = stream.take(header.size)
     stream.skip_padding(header.size)
-    if header.type == "g":
-        shared.update(records(data, what))
-    elif header.type in "xX":
-        extended.update(records(data, what))
-    elif header.type in "LK":
-        extended["path" if header.type == "L" else "linkpath"] = data.partition(b"\0")[0]
+    if header.type in "LK":
+        found = {"path" if header.type == "L" else "linkpath": data.partition(b"\0")[0]}
+    else:
+        found = records(data, what) if header.type in "xXg" else {}
+    for key, value in found.items():
+        if known is extended and known.get(key, value) != value:  # readers differ in which of them holds
+            raise FormatError(f"read {what}", f"two headers before one member differ in {key[:100]}")
+        known[key] = value
+    if len(known) > _MAX_RECORDS:
+        raise FormatError(f"read {what}", f"extended headers of more than {_MAX_RECORDS} records")
 
 
 def _entry(header: Header, stream: _Stream, source: str, what: str) -> Entry:
@@ -117,7 +124,7 @@ def _entry(header: Header, stream: _Stream, source: str, what: str) -> Entry:
             header.uid,
             header.gid,
             target="" if kind is Kind.DIRECTORY else target,
-            xattrs=tuple(sorted(header.xattrs)),
+            xattrs=header.xattrs,
             mtime=header.mtime,
         )
     offset = stream.offset
@@ -133,7 +140,7 @@ def _entry(header: Header, stream: _Stream, source: str, what: str) -> Entry:
         sha256=sha256,
         source=source,
         offset=offset,
-        xattrs=tuple(sorted(header.xattrs)),
+        xattrs=header.xattrs,
         mtime=header.mtime,
     )
 
@@ -142,8 +149,8 @@ def _check_target(path: str, target: str, what: str) -> None:
     """Refuse the targets that symlink(2) refuses."""
     if not target or "\0" in target:
         raise FormatError(f"read {what}", f'the link "{path}" names nothing')
-    if len(target) >= MAX_PATH_BYTES:
-        raise FormatError(f"read {what}", f'the link "{path}" names a path of {len(target)} characters')
+    if len(target) * 4 >= MAX_PATH_BYTES and len(encode(target)) >= MAX_PATH_BYTES:
+        raise FormatError(f"read {what}", f'the link "{path}" names a path of {len(encode(target))} bytes')
 
 
 class _Model:
@@ -167,7 +174,7 @@ class _Model:
             self._check_parents(path)
         if entry.kind is not Kind.DIRECTORY:
             self._check_leaf(path)
-        self._count(len(path) + len(entry.target) + sum(len(value) for _, value in entry.xattrs))
+        self._count(path, entry.target, *(text for pair in entry.xattrs for text in pair))
         if entry.kind is Kind.HARDLINK:
             file = seen.get(entry.target)
             if file is None or file.kind not in (Kind.FILE, Kind.HARDLINK):
@@ -180,9 +187,9 @@ class _Model:
             raise FormatError(self._doing, f'it has "{path}" twice, with different content')
 
     def _check_names(self, path: str) -> None:
-        for name in os.fsencode(path).split(b"/"):
+        for name in encode(path).split(b"/"):
             if len(name) > _MAX_NAME:
-                start = os.fsdecode(name[:60])
+                start = decode(name[:60])
                 raise FormatError(self._doing, f'the name "{start}..." is longer than {_MAX_NAME} bytes')
 
     def _check_parents(self, path: str) -> None:
@@ -192,7 +199,7 @@ class _Model:
                 raise FormatError(self._doing, f'"{path}" lies beneath "{parent}", which is no folder there')
             if there is None and parent not in self._above:
                 self._above.add(parent)
-                self._count(len(parent))
+                self._count(parent)
 
     def _check_leaf(self, path: str) -> None:
         if not path:
@@ -200,10 +207,12 @@ class _Model:
         if path in self._above:
             raise FormatError(self._doing, f'"{path}" is no folder, and a path before it lies beneath it')
 
-    def _count(self, characters: int) -> None:
-        self._names += characters
+    def _count(self, *texts: str) -> None:
+        for text in texts:
+            if text:
+                self._names += _TEXT + (len(text) if text.isascii() else 4 * len(text))
         if self._names > _MAX_NAMES:
-            raise FormatError(self._doing, f"its names are more than {_MAX_NAMES} characters")
+            raise FormatError(self._doing, f"its names take more than {_MAX_NAMES} bytes")
 
 
 def _same(a: Entry, b: Entry) -> bool:
@@ -251,10 +260,11 @@ class _Stream:
         """Take what fills the last block of ``size`` bytes."""
         self.take(-size % BLOCK)
 
-    def drain(self) -> None:
-        """Take all that is left."""
-        for _ in self._pieces:
-            pass
+    def finish(self) -> None:
+        """Take all that is left, which must be zeros: other readers may go on where this one ends."""
+        for piece in chain([self._piece.tobytes()], self._pieces):
+            if piece.strip(b"\0"):
+                raise FormatError(f"read {self._what}", "it goes on after its end")
 
     def _parts(self, size: int) -> Iterator[memoryview]:
         left = size

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import tracemalloc
 from collections.abc import Iterator
+from itertools import chain
 
 import pytest
 from hypothesis import given
@@ -85,7 +86,33 @@ REFUSED = {
     "a link to nothing": ([member("a", "2")], 'the link "a" names nothing'),
     "a long target": (
         [pax({"linkpath": "x" * 4096}), member("a", "2")],
-        'the link "a" names a path of 4096 characters',
+        'the link "a" names a path of 4096 bytes',
+    ),
+    "a long target of few characters": (
+        [pax({"linkpath": "\u20ac" * 1400}), member("a", "2")],
+        'the link "a" names a path of 4200 bytes',
+    ),
+    "a member in what a pax record calls bytes of another": (
+        [pax({"size": "512"}), member("a", size=0), member("hidden")],
+        '"a" has 0 bytes by its header and 512 by its pax record',
+    ),
+    "a size for all that follow": (
+        [pax({"size": "1"}, "g"), member("a", data=b"x"), member("b")],
+        '"b" has 0 bytes by its header and 1 by its pax record',
+    ),
+    "two long names": (
+        [member("L", "L", b"one\0"), pax({"path": "two"}), member("a")],
+        "two headers before one member differ in path",
+    ),
+    "two long targets": (
+        [pax({"linkpath": "one"}), pax({"linkpath": "two"}), member("a", "2", link="x")],
+        "two headers before one member differ in linkpath",
+    ),
+    "a second archive after the first": ([tar(member("a")), member("b")], "it goes on after its end"),
+    "a member after one block of zeros": ([member("a"), bytes(512), member("b")], "it goes on after its end"),
+    "many pax records": (
+        [pax({f"comment{number}": "x" for number in range(257)}), member("a")],
+        "a pax header has more than 256 records",
     ),
     "a long path": ([pax({"path": "x" * 4097}), member("a")], f'path "{"x" * 60}..." is longer than 4096 bytes'),
     "a long name": (
@@ -149,11 +176,14 @@ def test_cut_off(size: int) -> None:
         list(reader.entries([archive[:size]], "it"))
 
 
-def test_many_long_headers_for_one_member_are_refused() -> None:
-    records = (pax({f"key{number}": "x" * 500_000}) for number in range(3))
-    assert refusal(*records) == "extended headers of 1500013 bytes are more than 1048576"
-    records = (pax({f"key{number}": "x" * 500_000}, "g") for number in range(3))
-    assert refusal(*records) == "extended headers of 1500013 bytes are more than 1048576"
+@pytest.mark.parametrize("type_", ["x", "g"])
+def test_many_long_headers_are_refused(type_: str) -> None:
+    values = (pax({f"SCHILY.xattr.{number}": "x" * 500_000}, type_) for number in range(3))
+    assert refusal(*values) == "extended headers of 1500051 bytes are more than 1048576"
+    keys = (pax({f"SCHILY.xattr.{number}{'x' * 500_000}": ""}, type_) for number in range(3))
+    assert refusal(*keys) == "extended headers of 1500051 bytes are more than 1048576"
+    many = (pax({f"SCHILY.xattr.{number}": ""}, type_) for number in range(257))
+    assert refusal(*many) == "extended headers of more than 256 records"
 
 
 def bounded(members: Iterator[bytes]) -> tuple[str, float]:
@@ -174,16 +204,31 @@ def test_names_without_end_are_refused() -> None:
     attributes = pax({"SCHILY.xattr.a": bytes(500_000)}, "g")
     endless = (part for number in range(10**9) for part in (attributes, member(f"f{number}")))
     cause, mebibytes = bounded(endless)
-    assert cause == f"cannot read it: its names are more than {256 << 20} characters"
-    assert mebibytes < 300
+    assert cause == f"cannot read it: its names take more than {128 << 20} bytes"
+    assert mebibytes < 200
+
+
+def test_attributes_without_a_value_are_counted() -> None:
+    attributes = pax({f"SCHILY.xattr.{number:0400}": "" for number in range(256)}, "g")
+    cause, mebibytes = bounded(chain([attributes], (member(f"f{number}") for number in range(10**9))))
+    assert cause == f"cannot read it: its names take more than {128 << 20} bytes"
+    assert mebibytes < 250
+
+
+def test_characters_of_four_bytes_are_counted() -> None:
+    wide = "\U0001f600" + "/x" * 2000
+    endless = (pax({"linkpath": f"{number}{wide}"}) + member(f"f{number}", "2") for number in range(10**9))
+    cause, mebibytes = bounded(endless)
+    assert cause == f"cannot read it: its names take more than {128 << 20} bytes"
+    assert mebibytes < 200
 
 
 def test_folders_that_nobody_told_of_are_counted() -> None:
     deep = "/".join("x" * 2000)
     endless = (pax({"path": f"{number}/{deep}"}) + member("f") for number in range(10**9))
     cause, mebibytes = bounded(endless)
-    assert cause == f"cannot read it: its names are more than {256 << 20} characters"
-    assert mebibytes < 400
+    assert cause == f"cannot read it: its names take more than {128 << 20} bytes"
+    assert mebibytes < 200
 
 
 def test_entries_without_end_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:

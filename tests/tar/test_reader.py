@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
+import subprocess
+import sys
 import tarfile
 from collections.abc import Iterator
 
@@ -115,7 +118,7 @@ def test_pax_records() -> None:
     assert (entry.path, entry.uid, entry.gid, entry.mtime) == (LONG, 4_000_000_000, 7, 12)
     assert entry.xattrs == (("a", b"v".hex()), ("b", b"\0=\n".hex()))
     assert entries(pax({"mtime": "-3.5"}), member("a"))[0].mtime == 0
-    assert read(pax({"size": "3"}), member("a", data=b"abc", size=0)) == ["644 0:0 a3"]
+    assert read(pax({"size": "3"}), member("a", data=b"abc")) == ["644 0:0 a3"]
     assert read(pax({"linkpath": LONG}), member("a", "2", link="b")) == [f"777 0:0 a->{LONG}"]
 
 
@@ -139,6 +142,7 @@ def test_archives_older_than_posix() -> None:
     ]
     assert read(member("f", magic=b"ustar  \0", prefix=b"times")) == ["644 0:0 f"]
     assert read(member("f", prefix=b"dir")) == ["644 0:0 dir/f"]
+    assert read(member("f", magic=b"ustar\0  ", prefix=b"dir")) == ["644 0:0 dir/f"]
 
 
 def test_checksums_of_signed_bytes() -> None:
@@ -151,17 +155,30 @@ def test_the_same_twice_is_once() -> None:
     assert read(*listing("a/ \n a/f = x"), *listing("a/ \n a/f = x")) == ["755 0:0 /", "755 0:0 a/", "644 0:0 a/f1"]
 
 
-def test_what_comes_after_the_end_is_taken_and_means_nothing() -> None:
+def test_zeros_after_the_end_are_taken() -> None:
     taken = 0
 
     def given_() -> Iterator[bytes]:
         nonlocal taken
-        for piece in pieces(tar(member("a")) + b"junk" * 1000, 512):
+        for piece in pieces(tar(member("a")) + bytes(4000), 512):
             taken += len(piece)
             yield piece
 
     assert [entry.path for entry in reader.entries(given_(), "it")] == ["a"]
     assert taken == 512 + 1024 + 4000
+
+
+@pytest.mark.parametrize("locale", ["C", "C.utf8"])
+def test_long_names_are_the_same_in_every_locale(locale: str) -> None:
+    archive = tar(pax({"path": "\u20ac" * 80}), member("a"))
+    code = (
+        "import io, sys; from distroless_rules.tar import reader;"
+        f"print([ascii(e.path) for e in reader.read(io.BytesIO({archive!r}), '')])"
+    )
+    environment = {**os.environ, "LC_ALL": locale, "PYTHONCOERCECLOCALE": "0"}
+    command = [sys.executable, "-X", "utf8=0", "-c", code]
+    run = subprocess.run(command, capture_output=True, text=True, env=environment)
+    assert (run.stdout, run.stderr) == (f"{[ascii(chr(0x20AC) * 80)]}\n", "")
 
 
 names = st.lists(st.sampled_from(["a", "b", "caf\u00e9", "x" * 90]), min_size=1, max_size=4).map("/".join)
