@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-__all__ = ["KNOWN", "known"]
+__all__ = ["KNOWN", "PATTERNS", "known"]
 
 _LOGIN = "sets up logins, and an image has none"
 _COMPILE = "compiles modules to byte code, which Python does without"
@@ -37,7 +37,7 @@ KNOWN: Mapping[str, str] = {
     "udev": "manages the host's devices",
     "util-linux": "its alternatives are for a pager, which is cut",
 }
-_PATTERNS: Mapping[str, str] = {
+PATTERNS: Mapping[str, str] = {
     r"(lib)?python3[.0-9]*(-minimal|-stdlib)?": _COMPILE,
     r"postgresql-(client-)?[0-9]+": "makes a cluster, which an image must never hold, and links to manual pages",
 }
@@ -46,4 +46,4 @@ _PATTERNS: Mapping[str, str] = {
 def known(deb: str) -> str:
     """Give why the scripts of a deb are right as they are modelled, or ``""`` when nobody has read them."""
     reason = KNOWN.get(deb)
-    return reason or next((why for pattern, why in _PATTERNS.items() if re.fullmatch(pattern, deb)), "")
+    return reason or next((why for pattern, why in PATTERNS.items() if re.fullmatch(pattern, deb)), "")
