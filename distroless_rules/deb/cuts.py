@@ -79,7 +79,7 @@ CUTS: tuple[Cut, ...] = (
     Cut("openjdk-*", "util-linux", "its postinst asks mountpoint whether /proc is mounted"),
     Cut("nodejs", "node-corepack", "downloads package managers"),
     Cut("php-common", "psmisc", "a scheduled script looks for open session files with it"),
-    Cut("git", "git-man", "documentation"),
+    Cut("git", "git-man", "holds manual pages, which are dropped"),
     # Servers.
     Cut("nginx*", "iproute2", "its init script looks for its socket with ss"),
     Cut("postgresql-[0-9]*", "postgresql-common", "Perl scripts that administer clusters of several versions"),
