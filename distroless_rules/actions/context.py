@@ -133,6 +133,14 @@ class Context:
             )
         if not outputs:
             raise AnalysisError(f"declare a {mnemonic} action", "it has no outputs")
+        for name, right, words in (
+            ("stage", given["stage"] in ("build", "runtime"), '"build" or "runtime"'),
+            ("weight", isinstance(given["weight"], int), "an integer"),
+            ("progress", isinstance(given["progress"], str), "a string"),
+        ):
+            if not right:
+                cause = f"its {name} must be {words}, not {json.dumps(given[name])}"
+                raise AnalysisError(f"declare a {mnemonic} action", cause)
         self._add(
             Action(
                 mnemonic=mnemonic,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -87,7 +87,7 @@ class Debs:
             platform: what it is for.
 
         Raises:
-            AnalysisError: if two archives would both give a deb of one name.
+            AnalysisError: if two archives would both give a deb of one name, or a root is not locked.
             StaleLockError: if a local deb is not locked.
         """
         wanted: dict[str, list[str]] = {}
@@ -101,6 +101,7 @@ class Debs:
         for archive in wanted or {"": []}:
             known = self._known(archive, platform)
             mine = files if archive == self._lock.local_archive or not archive else {}
+            self._check_known(archive, wanted.get(archive, []), {**known, **mine})
             edges = {name: deb.depends for name, deb in {**known, **{n: d for n, (d, _) in mine.items()}}.items()}
             result = self._cut([*wanted.get(archive, []), *mine], edges, exclude, keep)
             for name in result.kept:
@@ -109,6 +110,12 @@ class Debs:
             cuts.extend(result.cuts)
         debs = tuple(found[name] for name in sorted(found))
         return Closure(debs, self._base([*wanted, self._default], platform), tuple(cuts))
+
+    def _check_known(self, archive: str, names: Iterable[str], known: Container[str]) -> None:
+        for name in names:
+            if name not in known:
+                hint = "a rule can use only debs that a label in one of its attributes names"
+                raise AnalysisError(f'use "@{archive}//{name}"', "distroless.lock does not have it", hint=hint)
 
     def _claim(self, found: dict[str, Unpacked], name: str, unpacked: Unpacked) -> None:
         other = found.setdefault(name, unpacked)
