@@ -20,7 +20,7 @@ __all__ = ["SUFFIXES", "Map", "Member", "decode"]
 
 SUFFIXES = ("", ".gz", ".xz", ".zst", ".bz2", ".lzma")
 
-Map = Callable[[Callable[[bytes], bytes], Iterable[bytes]], Iterator[bytes]]
+Map = Callable[[Callable[[xz.Block], list[bytes]], Iterable[xz.Block]], Iterator[list[bytes]]]
 """Applies a function on all cores, giving results in order."""
 
 _PIECE = 1 << 20  # bytes decoded at a time
@@ -75,8 +75,16 @@ def _pieces(file: BinaryIO, member: Member, suffix: str, map_: Map | None) -> It
     if suffix == ".xz" and map_ is not None:
         blocks = xz.blocks(file, member.offset, member.size)
         if blocks is not None:
-            return map_(xz.decode, blocks)
+            return _taken(map_(xz.decode, blocks))
     return _streams(file, member, _DECODERS[suffix])
+
+
+def _taken(blocks: Iterator[list[bytes]]) -> Iterator[bytes]:
+    """Give the pieces of each block, keeping none that was given."""
+    for pieces in blocks:
+        pieces.reverse()
+        while pieces:
+            yield pieces.pop()
 
 
 def _raw(file: BinaryIO, member: Member) -> Iterator[bytes]:

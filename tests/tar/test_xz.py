@@ -30,9 +30,16 @@ def crc(data: bytes | bytearray) -> bytes:
 BLOCKS = pack(TEXT, "--block-size=65536")
 
 
-def blocks(packed: bytes) -> list[bytes] | None:
-    found = xz.blocks(io.BytesIO(b"before" + packed + b"after"), 6, len(packed))
-    return None if found is None else list(found)
+def blocks(packed: bytes) -> list[xz.Block] | None:
+    return xz.blocks(io.BytesIO(b"before" + packed + b"after"), 6, len(packed))
+
+
+def plain(block: xz.Block) -> bytes:
+    return b"".join(xz.decode(block))
+
+
+def stream(block: xz.Block) -> bytes:
+    return block.head + block.read(block.offset, block.size) + block.tail
 
 
 def read(packed: bytes, threads: int) -> bytes:
@@ -48,8 +55,8 @@ def test_each_block_is_a_stream_of_its_own(check: str, size: int) -> None:
     found = blocks(packed)
     assert found is not None
     assert len(found) == -(-len(data) // size)
-    assert [xz.decode(each) for each in found] == [data[at : at + size] for at in range(0, len(data), size)]
-    assert [lzma.decompress(each) for each in found] == [xz.decode(each) for each in found]
+    assert [plain(each) for each in found] == [data[at : at + size] for at in range(0, len(data), size)]
+    assert [lzma.decompress(stream(each)) for each in found] == [plain(each) for each in found]
     assert read(packed, 2) == data
 
 
@@ -57,7 +64,7 @@ def test_blocks_of_different_sizes() -> None:
     packed = pack(TEXT, "--block-list=1,100,70000,0")
     found = blocks(packed)
     assert found is not None
-    assert [len(xz.decode(each)) for each in found] == [1, 100, 70000, len(TEXT) - 70101]
+    assert [len(plain(each)) for each in found] == [1, 100, 70000, len(TEXT) - 70101]
 
 
 @pytest.mark.parametrize(
@@ -107,6 +114,54 @@ def test_an_index_that_lies_about_a_size() -> None:
     assert blocks(bytes(lying)) is not None
     with pytest.raises(FormatError, match=r"cannot read data.tar.xz of x.deb: it is malformed"):
         read(bytes(lying), 2)
+
+
+FRAMES = [*range(24), *range(len(BLOCKS) - 80, len(BLOCKS))]
+
+
+@pytest.mark.parametrize("bit", [1, 128])
+def test_a_flipped_bit_of_the_stream_s_ends_and_index_is_seen_either_way(bit: int) -> None:
+    for at in FRAMES:
+        damaged = bytearray(BLOCKS)
+        damaged[at] ^= bit
+        assert outcome(bytes(damaged), 0) is None, at
+        assert outcome(bytes(damaged), 2) is None, at
+
+
+def test_an_index_that_goes_on_after_its_records() -> None:
+    footer = len(BLOCKS) - 12
+    length = (int.from_bytes(BLOCKS[footer + 4 : footer + 8], "little") + 1) * 4
+    start = footer - length
+    index = BLOCKS[start : footer - 4] + bytes(4)
+    size = (len(index) // 4).to_bytes(4, "little") + BLOCKS[6:8]
+    longer = BLOCKS[:start] + index + crc(index) + crc(size) + size + b"YZ"
+    assert blocks(longer) is None
+    assert outcome(longer, 2) is None
+
+
+def test_an_index_that_calls_a_whole_stream_and_more_a_block() -> None:
+    first, hidden, last = (pack(data, "--block-size=65536") for data in (b"first" * 9, b"hidden" * 99, b"last" * 9))
+    body = first[12:] + hidden + last[12:-24]  # so that a stream ends within the first block
+    assert len(body) % 4 == 0
+    block = len(body) - len(last[12:-24])
+    index = bytearray(b"\0\2")
+    for number in (block, 45, len(last[12:-24]), 36):
+        index += bytes([number & 0x7F | 0x80, number >> 7])
+    index += bytes(-len(index) % 4)
+    size = (len(index) // 4).to_bytes(4, "little") + first[6:8]
+    lying = first[:12] + body + index + crc(index) + crc(size) + size + b"YZ"
+    found = blocks(lying)
+    assert found is not None
+    with pytest.raises(ValueError, match="not as long as the index says"):
+        xz.decode(found[0])
+    assert outcome(lying, 2) is None
+    assert outcome(lying, 0) is None
+
+
+def test_a_long_block_comes_in_pieces() -> None:
+    found = blocks(pack(bytes(24 << 20) + TEXT, "-T2", "--block-size=25165824"))
+    assert found is not None
+    assert [len(piece) for piece in xz.decode(found[0])] == [1 << 20] * 24
 
 
 @given(st.floats(0, 1), st.integers(0, 4), st.binary(max_size=4))
