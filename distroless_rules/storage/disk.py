@@ -273,11 +273,12 @@ class DiskStore:
     def _set_aside(self, name: str) -> None:
         self.corrupt += 1
         kept = f"{self.root}/{folder.CORRUPT}/{os.path.basename(name)}.{os.urandom(4).hex()}"
-        with suppress(FileNotFoundError):  # another process was first
-            try:
-                os.rename(name, kept)
-            except OSError as error:
-                raise folder.refused(f'set the damaged "{name}" aside', error) from error
+        try:
+            os.rename(name, kept)
+        except FileNotFoundError:
+            return  # another was first
+        except OSError as error:
+            raise folder.refused(f'set the damaged "{name}" aside', error) from error
 
 
 def _write(descriptor: int, data: bytes | bytearray | memoryview) -> None:
