@@ -196,9 +196,10 @@ def test_an_interrupted_build_ends_soon_and_leaves_nothing_half_done(shop: Works
 
     shop.tools = tools_with(perform)
     actions = [action("a"), action("b", "Tool", {"in": out("a")}), action("c", inputs={"in": out("b")})]
+    before = set(threading.enumerate())
     with pytest.raises(Interrupted, match="cannot finish the build: it was interrupted"):
         shop.build(actions, out("c"))
     assert os.listdir(shop.cache / "tmp") == []
-    assert threading.active_count() == 1
+    assert set(threading.enumerate()) <= before
     shop.tools = tools_with(lambda bench: write_out(bench, b"whole"))
     assert shop.build(actions, out("c")).endings == {"a": "cached", "b": "ran", "c": "ran"}

@@ -31,7 +31,7 @@ def test_the_longest_path_goes_first(shop: Workshop) -> None:
     shop.jobs = 1
     first = action("first", weight=1)
     last = action("last", inputs={"in": out("first")}, weight=100)
-    others = [action(f"other{weight}", weight=weight) for weight in (7, 50, 3)]
+    others = [action(f"other{weight}", parameters={"text": str(weight)}, weight=weight) for weight in (7, 50, 3)]
     built = shop.build([*others, first, last], *(out(a.owner) for a in [*others, last]))
     assert built.ran[0] == "first"
     assert [owner for owner in built.ran if owner.startswith("other")] == ["other50", "other7", "other3"]
