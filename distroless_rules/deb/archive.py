@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
@@ -17,6 +16,7 @@ from distroless_rules.deb import mirror, openpgp, packed, release, sources
 from distroless_rules.deb.index import Index, PackagesFile
 from distroless_rules.deb.index_cache import IndexCache
 from distroless_rules.deb.mirror import NotFoundError
+from distroless_rules.deb.parallel import each
 from distroless_rules.deb.release import Release
 from distroless_rules.deb.sources import SuiteSource
 from distroless_rules.errors import ConfigError, FormatError, TrustError
@@ -67,13 +67,11 @@ def open_archive(
     places = sources.find(archive, root, architecture)
     known = {suite.suite: suite for suite in seen.suites} if seen else {}
     store = IndexCache(cache)
-    with ThreadPoolExecutor(max_workers=min(8, max(1, len(places)))) as threads:
-        opened = list(
-            threads.map(
-                lambda place: _open_suite(archive, place, architecture, store, known.get(place.suite), now, progress),
-                places,
-            )
-        )
+    opened = each(
+        lambda place: _open_suite(archive, place, architecture, store, known.get(place.suite), now, progress),
+        places,
+        threads=8,
+    )
     store.prune()
     files = [file for suite_files, _ in opened for file in suite_files]
     return Index(files, architecture, archive.suites), tuple(locked for _, locked in opened)

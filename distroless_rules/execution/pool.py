@@ -9,6 +9,7 @@ from __future__ import annotations
 import heapq
 import itertools
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Generic, TypeVar
@@ -83,11 +84,13 @@ class Pool:
     Args:
         jobs: the number of threads, at least 1.
         name: of the threads.
+        patience: how many seconds to wait for what is under way; it ends with the process. None: until it has ended.
     """
 
-    def __init__(self, jobs: int, name: str = "worker") -> None:
+    def __init__(self, jobs: int, name: str = "worker", patience: float | None = None) -> None:
         self.jobs = jobs
         self._name = name
+        self._patience = patience
         self._queue: list[tuple[float, int, Job[Any]]] = []
         self._count = itertools.count()
         self._change = threading.Condition()
@@ -100,8 +103,9 @@ class Pool:
 
     def __exit__(self, *_: object) -> None:
         self.cancel()
+        limit = None if self._patience is None else time.monotonic() + self._patience
         for thread in self._threads:
-            thread.join()
+            thread.join(None if limit is None else max(0, limit - time.monotonic()))
 
     def cancel(self) -> None:
         """Begin nothing more, and have ``check`` and ``map`` raise ``Interrupted`` in what is under way."""

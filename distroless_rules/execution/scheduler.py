@@ -83,7 +83,7 @@ def execute(
         StorageError: if the store cannot be used.
         InternalError: if the graph is not sound, or a tool gives other bytes for the same inputs.
     """
-    with Pool(DOWNLOADS, "download") as downloads:
+    with Pool(DOWNLOADS, "download", patience=0.5) as downloads:  # a mirror that says nothing must not hold us up
         run = _Run(make(actions, wanted), wanted, executor, supply, pool, downloads, keep_going, listener)
         try:
             return run.complete()

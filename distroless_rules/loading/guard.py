@@ -10,6 +10,7 @@ The interpreter keeps to its own limit of processor time wherever it can; this o
 from __future__ import annotations
 
 import faulthandler
+import fcntl
 import gc
 import mmap
 import os
@@ -31,6 +32,7 @@ T = TypeVar("T")
 MEMORY_BYTES = min(4 << 30, max(1 << 30, os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2))
 SECONDS = 120.0
 CPU_SECONDS = 15.0
+_ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _BEACON = 4096
 _HEAD = struct.Struct("<ddI")  # when the file was entered: monotonic and processor seconds; bytes of its name
 
@@ -48,7 +50,7 @@ def run(
         work: called with a function to which it tells the name of each file before evaluating it.
         seconds: how long one file may take before the child is killed.
         cpu_seconds: how much processor time it may take.
-        memory: bytes of address space that the child may have.
+        memory: bytes of address space that the child may take beyond what this process has.
 
     Raises:
         LoadError: when the child crashed or took too long, naming the file.
@@ -56,20 +58,26 @@ def run(
     """
     beacon = mmap.mmap(-1, _BEACON)
     reading, writing = os.pipe()
+    alive, living = os.pipe()  # the second end is open for as long as this process lives, or wants the child
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, _ENDINGS)  # a signal must find the child known, or not there
     child = os.fork()
     if child == 0:
         os.close(reading)
-        _child(work, beacon, writing, memory)
-    os.close(writing)
+        os.close(living)
+        _child(work, beacon, writing, alive, memory, mask)
     try:
+        os.close(writing)
+        os.close(alive)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         data = _receive(reading, beacon, child, seconds, cpu_seconds)
+        _, status = os.waitpid(child, 0)
     except BaseException:
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
         raise
     finally:
         os.close(reading)
-    _, status = os.waitpid(child, 0)
+        os.close(living)
     if os.WIFSIGNALED(status) or not data:
         raise _crashed(_file(beacon), status, memory)
     result = pickle.loads(data)  # noqa: S301 - our own child wrote it
@@ -78,14 +86,25 @@ def run(
     return result  # type: ignore[no-any-return]
 
 
-def _child(work: Callable[[Callable[[str], None]], Any], beacon: mmap.mmap, writing: int, memory: int) -> None:
+def _child(
+    work: Callable[[Callable[[str], None]], Any],
+    beacon: mmap.mmap,
+    writing: int,
+    alive: int,
+    memory: int,
+    mask: set[signal.Signals | int],
+) -> None:
     """Do the work, send the result, and end without running anything of the parent's."""
     status = 1
     with suppress(BaseException):  # whatever happens here, the parent sees by the missing result
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        for number in _ENDINGS:
+            signal.signal(number, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        _end_with_parent(alive)
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         _, hard = resource.getrlimit(resource.RLIMIT_AS)
-        limit = memory if hard == resource.RLIM_INFINITY else min(memory, hard)
+        limit = _address_space() + memory
+        limit = limit if hard == resource.RLIM_INFINITY else min(limit, hard)
         resource.setrlimit(resource.RLIMIT_AS, (limit, hard))
         gc.disable()
         faulthandler.disable()
@@ -100,6 +119,23 @@ def _child(work: Callable[[Callable[[str], None]], Any], beacon: mmap.mmap, writ
         _send(writing, _outcome(work, enter))
         status = 0
     os._exit(status)
+
+
+def _address_space() -> int:
+    """Give the bytes of address space of this process, 0 where the kernel does not tell. Source: proc_pid_statm(5)."""
+    try:
+        with open("/proc/self/statm", "rb") as stream:
+            return int(stream.read().split()[0]) * os.sysconf("SC_PAGE_SIZE")
+    except OSError:
+        return 0
+
+
+def _end_with_parent(alive: int) -> None:
+    """Have the kernel end this process, by SIGIO, when the other end of a pipe is closed. Source: fcntl(2)."""
+    fcntl.fcntl(alive, fcntl.F_SETOWN, os.getpid())
+    fcntl.fcntl(alive, fcntl.F_SETFL, os.O_ASYNC)
+    if select.select([alive], [], [], 0)[0]:
+        os._exit(1)
 
 
 def _outcome(work: Callable[[Callable[[str], None]], Any], enter: Callable[[str], None]) -> bytes:

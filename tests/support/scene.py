@@ -12,7 +12,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -38,6 +41,7 @@ DEBS = (
 )
 
 
+ROOT = Path(__file__).parents[2]
 _DIFFERS = {
     r"\b[0-9a-f]{64}\b": "<digest>",
     r"\b[0-9A-F]{40}\b": "<key>",
@@ -67,6 +71,22 @@ class Scene(Commands):
         """Build the image."""
         return self.run("build", "//:image")
 
+    def start(self, *words: str, hook: str = "", wrapper: Sequence[str] = ()) -> subprocess.Popen[str]:
+        """Start ``distroless`` in a process and session of its own.
+
+        Args:
+            words: its arguments.
+            hook: Python to be executed before.
+            wrapper: a command that executes another.
+        """
+        code = f"{hook}\nfrom distroless_rules.cli.main import main\nmain()"
+        env = {**os.environ, "PWD": str(self.root), "DISTROLESS_CACHE": str(self.cache), "PYTHONPATH": str(ROOT)}
+        command = [*wrapper, sys.executable, "-c", code, *(words or ("build", "//:image"))]
+        pipe = subprocess.PIPE
+        return subprocess.Popen(
+            command, cwd=self.root, env=env, stdout=pipe, stderr=pipe, text=True, start_new_session=True
+        )
+
     def output(self) -> str:
         """Give the digest of the image in the output folder, every byte of which is checked."""
         folder = self.root / "distroless-out/image"
@@ -83,21 +103,19 @@ class Scene(Commands):
             text = re.sub(pattern, name, text)
         return text
 
-    def fails(self, status: int, error: str, *words: str, change: Mapping[str, str] | None = None) -> Ran:
+    def fails(self, status: int, error: str, *words: str, change: Mapping[str, str] | None = None) -> None:
         """Run a command, in a workspace with other files if told so, that must end with this error and harm nothing."""
         kept = [self.root / name for name in ("BUILD", "distroless.toml", "distroless.lock")]
         before = {path: path.read_bytes() for path in kept}
         self.write(change or {})
         lock = kept[2].read_bytes()
-        ran = self.run(*(words or ("build", "//:image")))
-        self.failed(ran, status, error)
+        self.failed(self.run(*(words or ("build", "//:image"))), status, error)
         assert self.run("cache", "verify", folder="..").err == "every blob is what its name says\n"
         assert kept[2].read_bytes() == lock
         for name in change or {}:
             (self.root / name).unlink()
         for path, data in before.items():
             path.write_bytes(data)
-        return ran
 
     def failed(self, ran: Ran, status: int, error: str) -> None:
         """See that a command printed this error and nothing else, the last good output still being there."""

@@ -15,7 +15,6 @@ import contextlib
 import hashlib
 import ssl
 import threading
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from email.utils import formatdate
@@ -71,6 +70,7 @@ class Server:
         self.requests: list[Request] = []
         self._faults: dict[str, list[Fault]] = {}
         self._lock = threading.Lock()
+        self.closing = threading.Event()
         server = self
 
         class Handler(_Handler):
@@ -87,6 +87,7 @@ class Server:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.closing.set()
         self._http.shutdown()
         self._http.server_close()
 
@@ -126,7 +127,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         path = unquote(urlsplit(self.path).path)
         fault = self.owner.meet(path, {name.lower(): value for name, value in self.headers.items()})
-        time.sleep(fault.delay)
+        self.owner.closing.wait(fault.delay)
         if fault.status:
             self._send(fault.status, fault.headers, b"", fault)
             return
