@@ -6,7 +6,6 @@ Nothing is done twice: when nothing that the last build of the same request look
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -18,10 +17,9 @@ from distroless_rules.project import Project
 from distroless_rules.values.request import Request
 
 if TYPE_CHECKING:
-    from distroless_rules.execution.scheduler import Outcome
     from distroless_rules.loading.files import Seen
 
-__all__ = ["Built", "Machine", "Options", "analysed", "build"]
+__all__ = ["Built", "Options", "analysed", "build"]
 
 
 @dataclass(frozen=True)
@@ -70,6 +68,8 @@ def build(project: Project, request: Request, options: Options, listener: events
     if analysis is None:
         analysis, seen = analysed(project, request, options)
         stamp.looked_at(seen, analysis)
+    from distroless_rules.machine import Machine
+
     with Machine(project, options.jobs, listener) as machine:
         outcome = machine.execute(analysis, options.keep_going)
         if outcome.failures and not options.keep_going:
@@ -92,7 +92,7 @@ def analysed(project: Project, request: Request, options: Options) -> tuple[Anal
 
     lock = project.lock_for_build(options.locked)
     try:
-        evaluated = evaluate(project.workspace, lock, request, project.engine)
+        evaluated = evaluate(project.workspace, lock, request, project.engine, _warm_up)
     except StaleLockError as error:
         if options.locked:
             raise
@@ -101,60 +101,8 @@ def analysed(project: Project, request: Request, options: Options) -> tuple[Anal
     return evaluated.analysis, evaluated.seen
 
 
-class Machine:
-    """The parts that perform actions, joined: store, cache, tools, downloads.
+def _warm_up() -> None:
+    """Import, while a child process evaluates, what the build needs next."""
+    from distroless_rules import machine
 
-    Args:
-        project: the workspace and the cache folder.
-        jobs: threads; 0: one for each core.
-        listener: is told what happens.
-
-    Attributes:
-        store: the blobs and action results on this machine's disk.
-        executor: performs actions.
-    """
-
-    def __init__(self, project: Project, jobs: int, listener: events.Listener) -> None:
-        from distroless_rules.execution.cached import Cached
-        from distroless_rules.execution.pool import Pool
-        from distroless_rules.execution.sources import Sources, table_path
-        from distroless_rules.execution.supply import Supply
-        from distroless_rules.execution.tool import ToolExecutor
-        from distroless_rules.fetching import DebFetcher
-        from distroless_rules.storage.disk import DiskStore
-        from distroless_rules.tools.registry import Registry
-
-        self.store = DiskStore(project.cache)
-        self._listener = listener
-        self._sources = Sources(project.root, table_path(project.cache, project.root))
-        self._pool = Pool(jobs or len(os.sched_getaffinity(0)), "build")
-        self.supply = Supply(self.store, self._sources, DebFetcher(project, self.store, listener))
-        self.executor = Cached(ToolExecutor(Registry(), self.supply, self.store, self._pool), self.store, self.store)
-
-    def execute(self, analysis: Analysis, keep_going: bool) -> Outcome:
-        """Make everything that the targets asked for consist of.
-
-        Raises:
-            Interrupted, StorageError, InternalError: see ``execution.scheduler.execute``.
-        """
-        from distroless_rules.execution.scheduler import execute
-
-        wanted = list(dict.fromkeys(a for target in analysis.wanted for a in outputs.artifacts(target)))
-        outcome = execute(
-            analysis.actions,
-            wanted,
-            self.executor,
-            self.supply,
-            self._pool,
-            keep_going=keep_going,
-            listener=self._listener,
-        )
-        self._sources.save()
-        return outcome
-
-    def __enter__(self) -> Machine:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._pool.__exit__()
-        self.store.close()
+    machine.import_tools()

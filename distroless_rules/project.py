@@ -82,13 +82,13 @@ class Project:
         Raises:
             LockError: if ``locked`` and there is none, or it does not fit, or the compressors are not the pinned ones.
         """
-        from distroless_rules.deb import locking
+        from distroless_rules.deb.lock_check import check
 
         lock = self.read_lock()
         archives = self.workspace.archives or {}
         if lock is None and not archives:
             return Lock()
-        reasons = ["there is no distroless.lock"] if lock is None else locking.check(lock, archives, None)
+        reasons = ["there is no distroless.lock"] if lock is None else check(lock, archives, None)
         if lock is None or reasons:
             if locked:
                 raise LockError("build with --locked", reasons[0], hint="run `distroless lock`")

@@ -39,8 +39,9 @@ ARROWS = {
     "fetching": f"{_SPINE} project",
     "outputs": f"{_SPINE} project",
     "state": f"{_SPINE} project outputs",
-    "build": f"{_SPINE} project outputs state fetching asking",
-    "cli": f"__init__ {_SPINE} project outputs state fetching asking build",
+    "machine": f"{_SPINE} project outputs fetching",
+    "build": f"{_SPINE} project outputs state machine",
+    "cli": f"__init__ {_SPINE} project outputs state fetching asking machine build",
 }
 """Each part with all that it may import; one that is new needs a place here."""
 

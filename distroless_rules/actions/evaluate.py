@@ -45,14 +45,27 @@ class Evaluated:
     seen: Seen
 
 
-def evaluate(workspace: Workspace, lock: Lock, request: Request, engine: Engine) -> Evaluated:
+def evaluate(
+    workspace: Workspace,
+    lock: Lock,
+    request: Request,
+    engine: Engine,
+    meanwhile: Callable[[], object] = guard.nothing,
+) -> Evaluated:
     """Load, configure and analyse what is asked for.
+
+    Args:
+        workspace: its settings.
+        lock: the debs.
+        request: what is asked for.
+        engine: what rules can use that is not theirs.
+        meanwhile: done in this process while a child evaluates.
 
     Raises:
         LoadError, AnalysisError, LabelError: naming the place in the workspace's files.
         StaleLockError: if the lock lacks a deb that is needed.
     """
-    return guard.run(lambda enter: _evaluate(workspace, lock, request, engine, enter))
+    return guard.run(lambda enter: _evaluate(workspace, lock, request, engine, enter), meanwhile)
 
 
 def debs_wanted(workspace: Workspace, engine: Engine) -> WantedDebs:

@@ -59,6 +59,7 @@ def _planned(project: Project, wanted: Request, locked: bool) -> Planned:
     from distroless_rules.execution import events
     from distroless_rules.execution.forecast import forecast
     from distroless_rules.execution.plan import make
+    from distroless_rules.machine import Machine
 
     analysis, _ = spine.analysed(project, wanted, spine.Options(locked=locked))
     analysis = staged(analysis, _runtime(project, wanted))
@@ -68,7 +69,7 @@ def _planned(project: Project, wanted: Request, locked: bool) -> Planned:
     artifacts = list(outputs.artifacts(target))
     divided = stages(analysis, artifacts)
     plan = make(analysis.actions, artifacts)
-    with spine.Machine(project, 1, events.ignore) as machine:
+    with Machine(project, 1, events.ignore) as machine:
         foreseen = forecast(plan, artifacts, machine.executor, machine.supply)
     states = {plan.actions[position]: foreseen.states[position] for position in plan.needed}
     platforms = dict.fromkeys(action.platform for action in states if action.platform)

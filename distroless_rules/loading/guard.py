@@ -26,7 +26,7 @@ from typing import Any, TypeVar
 
 from distroless_rules.errors import DistrolessError, InternalError, Interrupted, LoadError
 
-__all__ = ["CPU_SECONDS", "MEMORY_BYTES", "SECONDS", "run"]
+__all__ = ["CPU_SECONDS", "MEMORY_BYTES", "SECONDS", "nothing", "run"]
 
 T = TypeVar("T")
 MEMORY_BYTES = min(4 << 30, max(1 << 30, os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2))
@@ -37,8 +37,13 @@ _BEACON = 4096
 _HEAD = struct.Struct("<ddI")  # when the file was entered: monotonic and processor seconds; bytes of its name
 
 
+def nothing() -> None:
+    """Do nothing."""
+
+
 def run(
     work: Callable[[Callable[[str], None]], T],
+    meanwhile: Callable[[], object] = nothing,
     *,
     seconds: float = SECONDS,
     cpu_seconds: float = CPU_SECONDS,
@@ -48,6 +53,7 @@ def run(
 
     Args:
         work: called with a function to which it tells the name of each file before evaluating it.
+        meanwhile: called in this process once the child is at work.
         seconds: how long one file may take before the child is killed.
         cpu_seconds: how much processor time it may take.
         memory: bytes of address space that the child may take beyond what this process has.
@@ -69,6 +75,7 @@ def run(
         os.close(writing)
         os.close(alive)
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        meanwhile()
         data = _receive(reading, beacon, child, seconds, cpu_seconds)
         _, status = os.waitpid(child, 0)
     except BaseException:

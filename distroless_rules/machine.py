@@ -1,0 +1,78 @@
+"""The parts that perform actions, joined for a workspace: an analysis in, digests of what was wanted out.
+
+A build with nothing to do does not import this; one that evaluates BUILD files imports it meanwhile.
+"""
+
+from __future__ import annotations
+
+import os
+
+from distroless_rules import outputs
+from distroless_rules.actions.analysis import Analysis
+from distroless_rules.execution import events
+from distroless_rules.execution.cached import Cached
+from distroless_rules.execution.pool import Pool
+from distroless_rules.execution.scheduler import Outcome, execute
+from distroless_rules.execution.sources import Sources, table_path
+from distroless_rules.execution.supply import Supply
+from distroless_rules.execution.tool import ToolExecutor
+from distroless_rules.fetching import DebFetcher
+from distroless_rules.project import Project
+from distroless_rules.storage.disk import DiskStore
+from distroless_rules.tools.registry import Registry
+
+__all__ = ["Machine", "import_tools"]
+
+
+class Machine:
+    """Store, cache, tools and downloads.
+
+    Args:
+        project: the workspace and the cache folder.
+        jobs: threads; 0: one for each core.
+        listener: is told what happens.
+
+    Attributes:
+        store: the blobs and action results on this machine's disk.
+        supply: gives inputs.
+        executor: performs actions.
+    """
+
+    def __init__(self, project: Project, jobs: int, listener: events.Listener) -> None:
+        self.store = DiskStore(project.cache)
+        self._listener = listener
+        self._sources = Sources(project.root, table_path(project.cache, project.root))
+        self._pool = Pool(jobs or len(os.sched_getaffinity(0)), "build")
+        self.supply = Supply(self.store, self._sources, DebFetcher(project, self.store, listener))
+        self.executor = Cached(ToolExecutor(Registry(), self.supply, self.store, self._pool), self.store, self.store)
+
+    def execute(self, analysis: Analysis, keep_going: bool) -> Outcome:
+        """Make everything that the targets asked for consist of.
+
+        Raises:
+            Interrupted, StorageError, InternalError: see ``execution.scheduler.execute``.
+        """
+        wanted = list(dict.fromkeys(a for target in analysis.wanted for a in outputs.artifacts(target)))
+        outcome = execute(
+            analysis.actions,
+            wanted,
+            self.executor,
+            self.supply,
+            self._pool,
+            keep_going=keep_going,
+            listener=self._listener,
+        )
+        self._sources.save()
+        return outcome
+
+    def __enter__(self) -> Machine:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._pool.__exit__()
+        self.store.close()
+
+
+def import_tools() -> None:
+    """Import every tool now, and not when an action first asks for it."""
+    list(Registry().values())
