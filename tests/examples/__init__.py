@@ -1,0 +1,1 @@
+"""Tests of the images of ``examples/``, made of real debs."""

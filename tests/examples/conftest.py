@@ -1,0 +1,32 @@
+"""Fixtures of the examples: the workspace, built once."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.support.built import Built, build_once
+from tests.support.container import Container
+
+
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give a folder that all workers of this run share and every user can pass."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base) / "distroless-examples"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def built(shared: Path) -> Built:
+    """Give the workspace of the examples, built."""
+    return build_once(shared)
+
+
+@pytest.fixture(params=["crun", "runc", "podman"])
+def container(request: pytest.FixtureRequest, built: Built) -> Container:
+    """Give what starts images, with each runtime in turn."""
+    return Container(built, request.param)
