@@ -132,5 +132,5 @@ def test_static_holds_authorities_zones_and_users(built: Built, tmp_path: Path) 
     assert None not in offsets.values()
     assert offsets["Asia/Kathmandu"] == timedelta(hours=5, minutes=45)
     users = {line.split(":")[0]: line.split(":")[2:] for line in (root / "etc/passwd").read_text().splitlines()}
-    assert users["root"] == ["0", "0", "root", "/root", "/sbin/nologin"]
-    assert users["nonroot"] == ["65532", "65532", "nonroot", "/home/nonroot", "/sbin/nologin"]
+    assert users["root"] == ["0", "0", "root", "/root", "/usr/sbin/nologin"]
+    assert users["nonroot"] == ["65532", "65532", "nonroot", "/home/nonroot", "/usr/sbin/nologin"]
