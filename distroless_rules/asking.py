@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from distroless_rules.actions.evaluate import _platform, load
+from distroless_rules.actions.evaluate import load, platform_of
 from distroless_rules.loading import guard
 from distroless_rules.project import Project
 from distroless_rules.targets.configuration import Configuration
@@ -32,7 +32,7 @@ def ask(project: Project, question: Question) -> Answer:
     def work(enter: Callable[[str], None]) -> Answer:
         loader, _ = load(project.workspace, enter, project.engine)
         resolver = Resolver(loader, archives)
-        configuration = Configuration(_platform(resolver, question.platform), question.define)
+        configuration = Configuration(platform_of(resolver, question.platform), question.define)
         return answer(loader, resolver, QueriedDebs(loader, archives, lock), question, configuration)
 
     return guard.run(work)

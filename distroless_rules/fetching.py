@@ -12,7 +12,7 @@ from distroless_rules.actions.artifact import Artifact
 from distroless_rules.errors import InternalError
 from distroless_rules.execution import events
 from distroless_rules.project import Project
-from distroless_rules.storage.folder import refused
+from distroless_rules.storage.folder import PARTIAL, refused
 from distroless_rules.storage.store import BlobStore, copy_in
 from distroless_rules.values.archive import LockedDeb
 
@@ -53,7 +53,7 @@ class DebFetcher:
             received += count
             self._listener(events.FetchProgress(artifact, received))
 
-        with _partial(self._project.cache / "partial", deb.sha256) as path:
+        with _partial(self._project.cache / PARTIAL, deb.sha256) as path:
             fetch_deb(archive, deb, self._project.root, path, progress)
             copy_in(self._store, path, artifact.digest)
 

@@ -113,6 +113,7 @@ class Project:
         from distroless_rules.actions.evaluate import debs_wanted
         from distroless_rules.deb import lock as locks
         from distroless_rules.deb import locking
+        from distroless_rules.storage.folder import INDEXES
 
         self.status(f"Locking debs: {reason}")
         wanted = debs_wanted(self.workspace, self.engine)
@@ -121,7 +122,7 @@ class Project:
             self.workspace.archives or {},
             locking.Wanted(wanted.debs, wanted.local),
             self.read_lock(),
-            self.cache / "archives",
+            self.cache / INDEXES,
             time.time(),
             update=update,
             compressors=compressors(),

@@ -23,6 +23,7 @@ from distroless_rules.actions.artifact import Root
 from distroless_rules.loading.files import Seen, Signature, listing_digest, signature
 from distroless_rules.loading.workspace import CONFIG_NAME, LOCK_NAME
 from distroless_rules.project import Project
+from distroless_rules.storage.folder import STATES, refused
 from distroless_rules.values.request import Request
 
 __all__ = ["Stamp"]
@@ -43,8 +44,8 @@ class Stamp:
         patterns = [str(pattern) for pattern in request.patterns]
         about = [str(project.root), patterns, request.platform, sorted(request.define.items()), _program()]
         name = hashlib.sha256(json.dumps(about).encode()).hexdigest()[:32]
-        self._stamp = project.cache / "state" / f"{name}.stamp"
-        self._graph = project.cache / "state" / f"{name}.graph"
+        self._stamp = project.cache / STATES / f"{name}.stamp"
+        self._graph = project.cache / STATES / f"{name}.graph"
         self._old: dict[str, Any] = _load(self._stamp) or {}
         self._seen_stands = bool(self._old) and self._same_files() and self._same_folders()
         self._seen: dict[str, Any] = self._old.get("seen", {}) if self._seen_stands else {}
@@ -196,8 +197,6 @@ def _read(path: Path) -> str | None:
 
 
 def _write(path: Path, text: str) -> None:
-    from distroless_rules.storage.folder import refused
-
     aside = path.with_name(f"{path.name}.{os.urandom(6).hex()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import distroless_rules
+from distroless_rules.storage import folder
 
 ROOT = Path(distroless_rules.__file__).parent
 FILES = sorted(ROOT.rglob("*.py"))
@@ -93,6 +95,23 @@ def test_libraries_stay_in_their_places(library: str, places: set[str]) -> None:
     users = {file for file, tree in TREES.items() if any(name.split(".")[0] == library for name in imported(tree))}
     strays = {file for file in users if not file.startswith(tuple(places))}
     assert not strays, f"{library} is imported by {', '.join(sorted(strays))}"
+
+
+@pytest.mark.parametrize("file", TREES)
+def test_private_names_stay_in_their_files(file: str) -> None:
+    strays = [name for name in imported(TREES[file]) if re.search(r"\._(?!_)", name)]
+    assert not strays, f"{file} imports {', '.join(strays)}"
+
+
+@pytest.mark.parametrize("file", [file for file in TREES if file != "storage/folder.py"])
+def test_folders_of_the_cache_are_named_once(file: str) -> None:
+    names = {value for name, value in vars(folder).items() if name.isupper() and name in folder.__all__}
+    assert "state" in names, "the folders have names in capitals"
+    joined = [
+        node.right for node in ast.walk(TREES[file]) if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div)
+    ]
+    strays = [part.value for part in joined if isinstance(part, ast.Constant) and part.value in names]
+    assert not strays, f"{file} names {', '.join(map(str, strays))} itself"
 
 
 def test_a_start_pays_for_no_expensive_import() -> None:

@@ -87,13 +87,14 @@ class Debs:
             platform: what it is for.
 
         Raises:
-            AnalysisError: if two archives would both give a deb of one name, or a root is not locked.
+            AnalysisError: if two archives or files would both give a deb of one name, a root is not locked, a local
+                deb is for another architecture, or one that is needed is not among ``local``.
             StaleLockError: if a local deb is not locked.
         """
         wanted: dict[str, list[str]] = {}
         for archive, name in roots:
             wanted.setdefault(archive, []).append(name)
-        files = {deb.name: (deb, artifact) for deb, artifact in map(self._local, local)}
+        files = self._files(local, platform)
         if files and self._lock.local_archive:
             wanted.setdefault(self._lock.local_archive, [])
         found: dict[str, Unpacked] = {}
@@ -105,6 +106,8 @@ class Debs:
             edges = {name: deb.depends for name, deb in {**known, **{n: d for n, (d, _) in mine.items()}}.items()}
             result = self._cut([*wanted.get(archive, []), *mine], edges, exclude, keep)
             for name in result.kept:
+                if name not in mine and name not in known:
+                    raise self._lacks(name, edges, result.kept)
                 unpacked = self._unpack(*mine[name]) if name in mine else self._unpack(known[name])
                 self._claim(found, name, unpacked)
             cuts.extend(result.cuts)
@@ -116,6 +119,18 @@ class Debs:
             if name not in known:
                 hint = "a rule can use only debs that a label in one of its attributes names"
                 raise AnalysisError(f'use "@{archive}//{name}"', "distroless.lock does not have it", hint=hint)
+
+    def _lacks(self, name: str, edges: Mapping[str, Sequence[str]], kept: Iterable[str]) -> AnalysisError:
+        """Say who needs a deb that the archive does not give and that is not among the image's local ones."""
+        users = " and ".join(f'"{user}"' for user in kept if name in edges.get(user, ()))
+        paths = [path for path, deb in sorted(self._lock.local.items()) if deb.name == name]
+        if not paths:
+            return AnalysisError(f'use "{name}"', f"{users} needs it, and distroless.lock does not have it")
+        return AnalysisError(
+            f'use "{name}"',
+            f'{users} needs it, and only "{paths[0]}" gives it, which the image does not name',
+            hint=f'add "{_label(paths[0])}" to its contents',
+        )
 
     def _claim(self, found: dict[str, Unpacked], name: str, unpacked: Unpacked) -> None:
         other = found.setdefault(name, unpacked)
@@ -137,13 +152,26 @@ class Debs:
                 return tuple(self._unpack(known[name]) for name in BASE if name in known)
         return ()
 
-    def _local(self, artifact: Artifact) -> tuple[LockedDeb, Artifact]:
+    def _files(self, local: Iterable[Artifact], platform: Platform) -> dict[str, tuple[LockedDeb, Artifact]]:
+        """Give local debs by name."""
+        files: dict[str, tuple[LockedDeb, Artifact]] = {}
+        for artifact in local:
+            deb = self._local(artifact)
+            if deb.architecture not in ("all", platform.deb):
+                raise AnalysisError(f'use "{artifact.path}" for {platform}', f"it is for {deb.architecture}")
+            other = files.setdefault(deb.name, (deb, artifact))[1]
+            if other != artifact:
+                cause = f'"{deb.name}" would come from two files: "{other.path}" and "{artifact.path}"'
+                raise AnalysisError("put the image together", cause)
+        return files
+
+    def _local(self, artifact: Artifact) -> LockedDeb:
         deb = self._lock.local.get(artifact.path)
         if deb is None or artifact.root is not Root.SOURCE:
             raise StaleLockError(
                 f'use "{artifact.path}"', "distroless.lock does not have it", hint="run `distroless lock`"
             )
-        return deb, artifact
+        return deb
 
     def _unpack(self, deb: LockedDeb, file: Artifact | None = None) -> Unpacked:
         made = self._unpacked.get(deb)
@@ -173,6 +201,12 @@ class Debs:
             )
         )
         return Unpacked(deb, index, tree)
+
+
+def _label(path: str) -> str:
+    """Give the label of a file as it is when the file's folder is its package."""
+    folder, _, name = path.rpartition("/")
+    return f"//{folder}:{name}"
 
 
 def _shown(deb: LockedDeb) -> str:

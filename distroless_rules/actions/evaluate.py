@@ -25,7 +25,7 @@ from distroless_rules.values.label import Label
 from distroless_rules.values.platform import HOST, Platform
 from distroless_rules.values.request import Request
 
-__all__ = ["Engine", "Evaluated", "analyse", "debs_wanted", "evaluate", "load"]
+__all__ = ["Engine", "Evaluated", "analyse", "debs_wanted", "evaluate", "load", "platform_of"]
 
 
 @dataclass(frozen=True)
@@ -104,11 +104,17 @@ def analyse(loader: Loader, workspace: Workspace, lock: Lock, request: Request) 
     archives = workspace.archives or {}
     resolver = Resolver(loader, archives)
     labels = expand(loader, request.patterns)
-    configuration = Configuration(_platform(resolver, request.platform), request.define)
+    configuration = Configuration(platform_of(resolver, request.platform), request.define)
     return configure(loader, resolver, DebTargets(loader, archives, lock), labels, configuration)
 
 
-def _platform(resolver: Resolver, text: str) -> Platform:
+def platform_of(resolver: Resolver, text: str) -> Platform:
+    """Give the platform that ``--platform`` means: a platform's name, the label of one, ``""`` for this machine's.
+
+    Raises:
+        ConfigError: if it is none.
+        AnalysisError, LabelError, LoadError: if a label does not lead to one.
+    """
     if not text:
         return HOST
     if not text.startswith(("//", "@", ":")):

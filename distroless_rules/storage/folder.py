@@ -37,7 +37,7 @@ TEMPORARY = "tmp"
 CORRUPT = "corrupt"
 SOURCES = "sources"
 STATES = "state"  # what builds looked at
-INDEXES = "archives"
+INDEXES = "archives"  # what archives say that they hold
 PARTIAL = "partial"  # downloads that an interruption cut off
 
 _TAG = b"Signature: 8a477f597d28d172789f06886806bc55\n# made anew whenever it is needed; see https://bford.info/cachedir/\n"

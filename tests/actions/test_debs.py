@@ -78,6 +78,44 @@ def test_local_debs_are_solved_in_their_archive() -> None:
     assert closure(lock, [("trixie", "perl")], files)[0] == "libc6 libcurl4 libgcc-s1 mine other perl"
 
 
+def test_a_local_deb_needs_one_that_the_image_does_not_name() -> None:
+    lock = replace(LOCK, local={"debs/mine.deb": local_deb("mine", "libc6", "other"),
+                                "debs/other.deb": local_deb("other")}, local_archive="trixie")  # fmt: skip
+    mine = [Artifact(Root.SOURCE, "debs/mine.deb")]
+    assert fails(lambda: closure(lock, local=mine)) == (
+        'cannot use "other": "mine" needs it, and only "debs/other.deb" gives it, which the image does not name; '
+        'add "//debs:other.deb" to its contents'
+    )
+    assert closure(lock, local=mine, exclude=("other",))[0] == "libc6 libgcc-s1 mine"
+    assert fails(lambda: closure(replace(lock, local={"debs/mine.deb": local_deb("mine", "gone")}), local=mine)) == (
+        'cannot use "gone": "mine" needs it, and distroless.lock does not have it'
+    )
+
+
+def test_a_deb_of_the_archive_needs_a_local_one() -> None:
+    user = small_lock("libc6 2", "curl 8: libc6 other")
+    lock = replace(user, local={"other.deb": local_deb("other")}, local_archive="trixie")
+    assert fails(lambda: closure(lock, [("trixie", "curl")])) == (
+        'cannot use "other": "curl" needs it, and only "other.deb" gives it, which the image does not name; '
+        'add "//:other.deb" to its contents'
+    )
+
+
+def test_local_debs_that_do_not_fit() -> None:
+    one, two = local_deb("mine"), replace(local_deb("mine"), version="2")
+    lock = Lock(local={"1.deb": one, "2.deb": two, "all.deb": replace(local_deb("all"), architecture="all")})
+    files = [Artifact(Root.SOURCE, f"{name}.deb") for name in (1, 2)]
+    assert fails(lambda: closure(lock, local=files)) == (
+        'cannot put the image together: "mine" would come from two files: "1.deb" and "2.deb"'
+    )
+    assert closure(lock, local=[files[0], files[0]])[0] == "mine"
+    arm64 = Platform.parse("arm64")
+    assert fails(lambda: closure(lock, local=files, platform=arm64)) == (
+        'cannot use "1.deb" for linux/arm64: it is for amd64'
+    )
+    assert closure(lock, local=[Artifact(Root.SOURCE, "all.deb")], platform=arm64)[0] == "all"
+
+
 def test_local_debs_without_an_archive() -> None:
     lock = Lock(local={"debs/mine.deb": local_deb("mine")})
     assert closure(lock, local=[Artifact(Root.SOURCE, "debs/mine.deb")])[0] == "mine"
