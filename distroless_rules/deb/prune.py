@@ -38,7 +38,11 @@ _CHARSETS = r"UTF-16|UTF-32|UTF-7|UNICODE|ISO8859-1|ISO8859-15|CP1252"
 
 RULES: tuple[Rule, ...] = (
     Rule("doc", r"usr/share/doc/", "documentation, examples and change logs; licence files stay", _LICENCE),
-    Rule("man", r"usr/share/man/|usr/local/man/", "manual pages need a pager and a formatter"),
+    Rule(
+        "man",
+        r"usr/(?:local/)?(?:share/)?man/|usr/lib/(?:.*/)?man/man[0-9]/",
+        "manual pages need a pager and a formatter",
+    ),
     Rule("info", r"usr/share/info/", "info pages need a reader"),
     Rule("locale", r"usr/share/locale/", "translated messages; name languages in locales to keep them"),
     Rule("headers", r"usr/include/", "only a compiler reads them"),
@@ -54,6 +58,12 @@ RULES: tuple[Rule, ...] = (
         "packaging",
         r"usr/share/(?:lintian|bug|doc-base|reportbug|apport|debhelper|menu)/|usr/lib/debug/",
         "notes for package checkers, bug reporters and debuggers",
+    ),
+    Rule(
+        "installation",
+        r"usr/s?bin/(?:update-(?:ca-certificates|java-alternatives)|py3?(?:compile|clean)|py3versions)$"
+        r"|etc/ca-certificates/update\.d/|usr/share/python3/|usr/lib/postgresql/[0-9]+/lib/pgxs/",
+        "programs that only maintainer scripts and builds of extensions run",
     ),
     Rule("debugger", r"usr/share/(?:gdb|gcc/python|gcc-[0-9]+/python)/", "extensions of a debugger"),
     Rule(
