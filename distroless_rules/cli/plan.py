@@ -135,6 +135,8 @@ def _dot(planned: Planned) -> Iterator[str]:
     from distroless_rules.cli.query import quoted
     from distroless_rules.execution.forecast import State
 
+    to_run = ", fillcolor=lightyellow"
+    looks = {State.CACHED: "", State.RUN: to_run, State.OPEN: f'{to_run}, style="filled,dashed"'}
     yield "digraph plan {"
     yield "  rankdir=LR;"
     yield "  node [shape=box, style=filled, fillcolor=white];"
@@ -145,8 +147,8 @@ def _dot(planned: Planned) -> Iterator[str]:
             yield f'    label="{stage} stage";'
             for action in actions:
                 numbers[action] = len(numbers)
-                colour = "" if planned.states[action] is State.CACHED else ", fillcolor=lightyellow"
-                yield f"    a{numbers[action]} [label={quoted(action.progress)}{colour}];"
+                look = looks[planned.states[action]]
+                yield f"    a{numbers[action]} [label={quoted(action.progress)}{look}];"
             yield "  }"
     makers = {named.artifact: action for action in numbers for named in action.outputs}
     build = frozenset(planned.stages.build)

@@ -23,9 +23,10 @@ from distroless_rules.execution.forecast import Forecast, State
 __all__ = ["Planned", "drawn"]
 
 _COLUMNS = 100
-_NAME, _DETAIL = 56, 16  # the most columns of the first two; what is left holds "123 cached, 123 to run"
+_NAME, _DETAIL = 44, 16  # the most columns of the first two; what is left holds "123 cached, 1 to run, 123 may run"
 _DEB = "DebUnpack"
 _LAYER = "Layer"
+_COLOURS = {State.CACHED: "green", State.RUN: "yellow", State.OPEN: "yellow"}
 
 
 @dataclass(frozen=True)
@@ -211,21 +212,19 @@ def _shortened(text: str, room: int) -> str:
 
 
 def _states_text(states: Sequence[State]) -> str:
-    cached = sum(state is State.CACHED for state in states)
-    running = len(states) - cached
-    parts = []
-    if cached:
-        parts.append(click.style("cached" if not running else f"{cached} cached", fg="green"))
-    if running:
-        parts.append(click.style("to run" if not cached else f"{running} to run", fg="yellow"))
-    return ", ".join(parts)
+    counts = {state: count for state in State if (count := states.count(state))}
+    return ", ".join(
+        click.style(state.value if len(counts) == 1 else f"{count} {state.value}", fg=_COLOURS[state])
+        for state, count in counts.items()
+    )
 
 
 def _summary(planned: Planned) -> str:
     states = list(planned.states.values())
-    cached = states.count(State.CACHED)
     count = f"{len(states)} actions" if len(states) != 1 else "1 action"
-    line = f"{count}: {cached} cached, {len(states) - cached} to run"
+    line = f"{count}: {states.count(State.CACHED)} cached, {states.count(State.RUN)} to run"
+    if maybe := states.count(State.OPEN):
+        line += f", {maybe} may run (it depends on what runs before)"
     downloads = planned.forecast.downloads
     if downloads:
         size = sum(artifact.digest.size for artifact in downloads if artifact.digest)

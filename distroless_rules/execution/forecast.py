@@ -25,7 +25,7 @@ class State(Enum):
 
     CACHED = "cached"  # its result is known, and nobody needs bytes of it that are gone
     RUN = "to run"  # it must be performed
-    OPEN = "open"  # an input of it must be made first; it runs unless its result for that turns out to be known
+    OPEN = "may run"  # an input of it must be made first; it runs unless its result for that turns out to be known
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from distroless_rules import outputs
 from distroless_rules.execution import events
 from distroless_rules.execution.forecast import State, forecast
 from distroless_rules.execution.plan import make
+from distroless_rules.machine import Machine
 from distroless_rules.project import Project, open_project
 from distroless_rules.values.label import Pattern
 from distroless_rules.values.request import Request
@@ -104,7 +105,7 @@ def _foreseen(commands: Commands) -> dict[str, State]:
     analysis, _ = spine.analysed(project, request, spine.Options())
     wanted = [artifact for target in analysis.wanted for artifact in outputs.artifacts(target)]
     plan = make(analysis.actions, wanted)
-    with spine.Machine(project, 1, events.ignore) as machine:
+    with Machine(project, 1, events.ignore) as machine:
         found = forecast(plan, wanted, machine.executor, machine.supply)
     return {f"{plan.actions[at].owner} {plan.actions[at].progress}": found.states[at] for at in plan.needed}
 
