@@ -9,6 +9,7 @@ from typing import Any
 from distroless_rules.actions.action import Action, Named
 from distroless_rules.actions.artifact import Artifact, Root
 from distroless_rules.actions.debs import Closure, Cut, Debs, rows
+from distroless_rules.actions.graph import check_order
 from distroless_rules.errors import AnalysisError, LabelError
 from distroless_rules.targets.target import Key
 from distroless_rules.values.archive import Lock
@@ -37,6 +38,7 @@ class Context:
         self._makers: dict[Artifact, str] = {}
         self._declared: dict[Artifact, str] = {}
         self._outputs: list[Artifact] = []
+        self._begun = 0  # actions declared before the current target
         self._serials = 0
         self._key = Key(Label("", "", "nothing"))
         self._platform = ""
@@ -60,12 +62,13 @@ class Context:
         """Say which target's implementation runs next."""
         self._key, self._platform = key, platform
         self._outputs = []
+        self._begun = len(self.actions)
 
     def finish(self) -> None:
-        """Check that the last target's files are all made by an action.
+        """Check that the last target's files are all made by an action, and none from itself.
 
         Raises:
-            AnalysisError: if one is not.
+            AnalysisError: if one is not, or is.
         """
         for artifact, owner in self._declared.items():
             if artifact not in self._makers:
@@ -74,6 +77,8 @@ class Context:
                     f'its implementation declares the file "{artifact.path}", but no action makes it',
                 )
         self._declared.clear()
+        if self._begun < len(self.actions):
+            check_order(str(self._key.label), self.actions[self._begun :])
 
     def source(self, label: Label) -> list[Any]:
         """Give the file of a source file's label."""

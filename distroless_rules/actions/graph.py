@@ -6,17 +6,19 @@ action to the artifacts that it reads, from an artifact to the action that makes
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from distroless_rules.actions.action import Action
-from distroless_rules.actions.analysis import Analysis
 from distroless_rules.actions.artifact import Artifact
 from distroless_rules.errors import AnalysisError
 
 if TYPE_CHECKING:
     import networkx
 
-__all__ = ["Node", "action_graph"]
+    from distroless_rules.actions.analysis import Analysis
+
+__all__ = ["Node", "action_graph", "check_order"]
 
 Node = Action | Artifact
 
@@ -26,9 +28,6 @@ def action_graph(analysis: Analysis) -> networkx.DiGraph[Node]:
 
     An edge is a ``build`` edge if what it leads to is a build action or what one makes; an artifact that no action
     makes is on the side of the action that reads it.
-
-    Raises:
-        AnalysisError: if actions need each other's outputs, which a rule can declare by mistake.
     """
     import networkx
 
@@ -42,15 +41,28 @@ def action_graph(analysis: Analysis) -> networkx.DiGraph[Node]:
     for action in analysis.actions:
         for named in action.inputs:
             graph.add_edge(action, named.artifact, stage=makers.get(named.artifact, action).stage)
-    if not networkx.is_directed_acyclic_graph(graph):
-        raise _cycle([node for node, _ in networkx.find_cycle(graph)])
     return graph
 
 
-def _cycle(nodes: list[Node]) -> AnalysisError:
-    """Name the files of a cycle, beginning with the first by name so that the message is always the same."""
-    files = [node for node in nodes if isinstance(node, Artifact)]
-    first = min(range(len(files)), key=lambda at: files[at].path)
-    files = files[first:] + files[:first]
-    chain = " -> ".join(file.path for file in [*files, files[0]])
-    return AnalysisError(f'order the actions of "{files[0].owner}"', f"files are made from each other: {chain}")
+def check_order(owner: str, actions: Iterable[Action]) -> None:
+    """Check that the actions of one target can be performed one after the other, in some order.
+
+    Targets need each other in one direction only, so only actions of the same target can form a cycle.
+
+    Raises:
+        AnalysisError: if files are made from each other, which a rule can declare by mistake; the chain begins with
+            the first by name, so that the message is always the same.
+    """
+    makers = {named.artifact: action for action in actions for named in action.outputs}
+    needs = {file: [n.artifact for n in action.inputs if n.artifact in makers] for file, action in makers.items()}
+    if not any(needs.values()):
+        return
+    import graphlib
+
+    try:
+        graphlib.TopologicalSorter(needs).prepare()
+    except graphlib.CycleError as error:
+        paths = [file.path for file in reversed(error.args[1][1:])]
+        first = paths.index(min(paths))
+        chain = " -> ".join([*paths[first:], *paths[:first], paths[first]])
+        raise AnalysisError(f'order the actions of "{owner}"', f"files are made from each other: {chain}") from error

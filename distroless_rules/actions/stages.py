@@ -68,9 +68,6 @@ def stages(analysis: Analysis, wanted: Iterable[Artifact]) -> Stages:
 
     An action is in the runtime stage if ``wanted`` is reached from it through actions for the runtime alone: a deb
     that only a compiler needs is unpacked for the build stage, one that the image needs too is not.
-
-    Raises:
-        AnalysisError: if actions need each other's outputs.
     """
     graph = action_graph(analysis)
     roots = [artifact for artifact in wanted if artifact in graph]

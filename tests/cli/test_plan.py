@@ -292,9 +292,12 @@ def test_actions_that_need_each_other(tmp_path: Path) -> None:
         both = rule(implementation = _both)
         """
     commands = Commands(tmp_path, {"rules.bzl": rule, "BUILD": 'load("//:rules.bzl", "both")\nboth(name = "both")\n'})
-    ran = commands.run("plan", "--platform=linux/amd64", "//:both")
     cause = "files are made from each other: linux-amd64/a -> linux-amd64/b -> linux-amd64/a"
-    assert (ran.status, ran.err) == (2, f'distroless: cannot order the actions of "//:both": {cause}\n')
+    error = f'distroless: BUILD:2:1: cannot order the actions of "//:both": {cause}\n'
+    for command in ("plan", "build"):
+        ran = commands.run(command, "--platform=linux/amd64", "//:both")
+        assert (ran.status, ran.out, ran.err) == (2, "", error)
+    assert commands.run("query", "deps(//:both)").out == "//:both\n"
 
 
 def test_a_drawing_fits_into_a_hundred_columns(tmp_path: Path) -> None:
