@@ -27,6 +27,7 @@ class Progress:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
+        self._beginning = threading.Lock()
         self._live: Live | None = None
         self._terminal = on_terminal()
         self._running: dict[str, float] = {}
@@ -83,12 +84,12 @@ class Progress:
         from rich.console import Console
         from rich.live import Live
 
-        with self._lock:
+        with self._beginning:  # not the lock of the counts, which drawing takes: Live draws when it is made
             if self._live is not None:
                 return
-            console = Console(stderr=True)
-            self._live = Live(get_renderable=self._draw, console=console, refresh_per_second=8, transient=True)
-        self._live.start()
+            live = Live(get_renderable=self._draw, console=Console(stderr=True), refresh_per_second=8, transient=True)
+            live.start()
+            self._live = live
 
     def _draw(self) -> Any:
         from rich.console import Group
