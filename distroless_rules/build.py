@@ -17,7 +17,9 @@ from distroless_rules.project import Project
 from distroless_rules.values.request import Request
 
 if TYPE_CHECKING:
+    from distroless_rules.execution.scheduler import Outcome
     from distroless_rules.loading.files import Seen
+    from distroless_rules.machine import Machine
 
 __all__ = ["Built", "Options", "analysed", "build"]
 
@@ -71,19 +73,32 @@ def build(project: Project, request: Request, options: Options, listener: events
     from distroless_rules.machine import Machine
 
     with Machine(project, options.jobs, listener) as machine:
-        outcome = machine.execute(analysis, options.keep_going)
-        if outcome.failures and not options.keep_going:
-            raise outcome.failures[0].error
-        placed = outputs.Outputs(project.outputs, outcome.digests, machine.store)
-        results = tuple(
-            placed.place(wanted)
-            for wanted in analysis.wanted
-            if all(artifact in outcome.digests for artifact in outputs.artifacts(wanted))
-        )
+        outcome, placed, results = _made(project, machine, analysis, options.keep_going)
     failures = tuple(failure.error for failure in outcome.failures)
     if not failures:
         stamp.save(results, placed.marks())
     return Built(results, outcome.counts, failures, analysis.messages)
+
+
+def _made(
+    project: Project, machine: Machine, analysis: Analysis, keep_going: bool
+) -> tuple[Outcome, outputs.Outputs, tuple[outputs.Result, ...]]:
+    """Execute, and put outputs in place; what vanishes from the cache in between is made again."""
+    from distroless_rules.storage.store import MissingBlobError
+
+    tries = 3
+    while True:
+        outcome = machine.execute(analysis, keep_going)
+        if outcome.failures and not keep_going:
+            raise outcome.failures[0].error
+        placed = outputs.Outputs(project.outputs, outcome.digests, machine.store)
+        complete = [w for w in analysis.wanted if all(a in outcome.digests for a in outputs.artifacts(w))]
+        try:
+            return outcome, placed, tuple(map(placed.place, complete))
+        except MissingBlobError:
+            tries -= 1
+            if not tries:
+                raise
 
 
 def analysed(project: Project, request: Request, options: Options) -> tuple[Analysis, Seen]:

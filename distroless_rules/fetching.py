@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from distroless_rules.actions.artifact import Artifact
-from distroless_rules.errors import InternalError
+from distroless_rules.errors import LockError
 from distroless_rules.execution import events
 from distroless_rules.project import Project
 from distroless_rules.storage.folder import PARTIAL, refused
@@ -40,6 +40,7 @@ class DebFetcher:
         Raises:
             FetchError: if no mirror gives it.
             TrustError: if what they give is not what the lock says.
+            LockError: if the lock was changed meanwhile.
         """
         from distroless_rules.deb.archive import fetch_deb
 
@@ -68,7 +69,8 @@ class DebFetcher:
             }
         deb = self._debs.get(artifact.path)
         if deb is None:
-            raise InternalError(f'fetch "{artifact.path}"', "the lock does not have it")
+            cause = "distroless.lock has changed since the build began and does not have it any more"
+            raise LockError(f'fetch "{artifact.path}"', cause, hint="build again")
         return deb
 
 

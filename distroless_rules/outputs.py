@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from distroless_rules.actions.analysis import Layout, Wanted
 from distroless_rules.actions.artifact import Artifact, Root
+from distroless_rules.errors import StorageError
 from distroless_rules.storage.seal import is_sealed
 from distroless_rules.values.digest import Digest
 
@@ -27,6 +28,8 @@ __all__ = ["Mark", "Outputs", "Result", "artifacts", "stands"]
 
 Mark = tuple[int, int, int]
 """Size, modification time in ns, and inode that a file was left with."""
+
+_GONE: Mark = (-1, 0, 0)  # what no file has
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +112,17 @@ class Outputs:
             StorageError: if it cannot be written; what was there before stays.
             MissingBlobError: if a blob has vanished from the store.
         """
-        if wanted.layout is not None:
-            return self._layout(wanted, wanted.layout)
+        try:
+            return self._layout(wanted, wanted.layout) if wanted.layout is not None else self._files(wanted)
+        except (OSError, StorageError) as error:
+            from distroless_rules.storage.store import MissingBlobError
+
+            derived = (artifact for artifact in artifacts(wanted) if artifact.root is Root.DERIVED)
+            if gone := self._store.missing(self._digests[artifact] for artifact in derived):
+                raise MissingBlobError(min(gone, key=str)) from error
+            raise
+
+    def _files(self, wanted: Wanted) -> Result:
         files = [file for file in wanted.files if file.root is Root.DERIVED]
         paths = tuple(self._file(file, file.path.partition("/")[2]) for file in files)
         return Result(str(wanted.label), wanted.rule, paths, "", sum(self._digests[file].size for file in files))
@@ -118,11 +130,7 @@ class Outputs:
     def marks(self) -> dict[str, Mark]:
         """Give what tells, later, that everything placed is still there: see ``stands``."""
         root = str(self._folder)
-        found = {}
-        for path in self._paths:
-            status = os.stat(f"{root}/{path}")
-            found[path] = (status.st_size, status.st_mtime_ns, status.st_ino)
-        return found
+        return {path: _mark(f"{root}/{path}") for path in self._paths}
 
     def _file(self, file: Artifact, path: str) -> str:
         digest = self._digests[file]
@@ -152,6 +160,14 @@ class Outputs:
         self._paths.update((f"{path}/{name}", None) for name in names)
         size = sum(digests[blob].size for blob in parts.blobs)
         return Result(str(label), wanted.rule, (path,), descriptor["digest"], size)
+
+
+def _mark(path: str) -> Mark:
+    try:
+        status = os.stat(path)
+    except FileNotFoundError:  # somebody removed it this moment, or another build replaced it
+        return _GONE
+    return status.st_size, status.st_mtime_ns, status.st_ino
 
 
 def _link(blob: Path, path: Path) -> None:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from distroless_rules.actions.action import Action
-from distroless_rules.errors import InternalError
+from distroless_rules.errors import FormatError, InternalError
 from distroless_rules.execution.pool import Pool
 from distroless_rules.execution.supply import Supply
 from distroless_rules.storage.store import ActionResult, BlobSink, BlobStore
@@ -51,15 +51,19 @@ class ToolExecutor:
 
         Raises:
             ActionError: if a source file changed meanwhile.
+            MissingBlobError: if an input vanished from the store meanwhile.
             InternalError: if the tool did not make exactly the declared outputs.
         """
         tool = self._tool(action)
         begun = time.monotonic_ns()
         files = {named.name: self._supply.open(named.artifact, inputs[named.name]) for named in action.inputs}
         bench = _Bench(action, files, self._store, self._pool)
-        tool.perform(bench)
-        for named in action.inputs:
-            self._supply.recheck(named.artifact, inputs[named.name])
+        try:
+            tool.perform(bench)
+        except (OSError, FormatError):
+            self._recheck(action, inputs)  # an input that is gone or other now is what the tool stumbled over
+            raise
+        self._recheck(action, inputs)
         outputs: dict[str, Digest] = {}
         for named in action.outputs:
             made = bench.made.get(named.name)
@@ -67,6 +71,10 @@ class ToolExecutor:
                 raise _fault(action, f'it did not make output "{named.name}"')
             outputs[named.name] = made
         return ActionResult(outputs, (time.monotonic_ns() - begun) // 1_000_000, tool.version)
+
+    def _recheck(self, action: Action, inputs: Mapping[str, Digest]) -> None:
+        for named in action.inputs:
+            self._supply.recheck(named.artifact, inputs[named.name])
 
     def _tool(self, action: Action) -> Tool:
         tool = self._tools.get(action.mnemonic)
