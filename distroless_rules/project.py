@@ -23,6 +23,10 @@ Status = Callable[[str], None]
 """Is told, in one line, what goes on now."""
 
 
+def _nothing(_: int) -> None:
+    pass
+
+
 @dataclass
 class Project:
     """A workspace with the folders that a command uses.
@@ -32,12 +36,14 @@ class Project:
         cache: the cache folder.
         folder: the folder, below the root, that the user stands in: labels are relative to it.
         status: is told what goes on.
+        received: is told how many bytes came in for a lock, from any thread; fewer than none when they are thrown away.
     """
 
     workspace: Workspace
     cache: Path
     folder: str
     status: Status
+    received: Callable[[int], None] = _nothing
 
     @property
     def root(self) -> Path:
@@ -126,6 +132,7 @@ class Project:
             time.time(),
             update=update,
             compressors=compressors(),
+            progress=self.received,
         )
         for note in notes:
             self.status(note)
@@ -165,19 +172,19 @@ def cache_folder(workspace: Workspace, option: str) -> Path:
     return default_folder(os.environ)
 
 
-def open_project(start: Path, cache: str, status: Status) -> Project:
+def open_project(start: Path, cache: str, status: Status, received: Callable[[int], None] = _nothing) -> Project:
     """Open the workspace at or above ``start``.
 
     Args:
         start: the folder that the user stands in.
         cache: the cache folder that the user names, or ``""``.
         status: is told what goes on.
+        received: is told how many bytes came in for a lock; see ``Project``.
 
     Raises:
         ConfigError: if there is no workspace or its settings are wrong.
     """
     root = workspaces.find_root(start)
     workspace = workspaces.read(root)
-    return Project(
-        workspace, cache_folder(workspace, cache), start.relative_to(root).as_posix().removeprefix("."), status
-    )
+    folder = start.relative_to(root).as_posix().removeprefix(".")
+    return Project(workspace, cache_folder(workspace, cache), folder, status, received)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from distroless_rules.cli.common import build_options, note, open_here, request
+from distroless_rules.cli.common import Flags, build_here, build_options, note
 from distroless_rules.errors import BuildError, RequestError
 
 if TYPE_CHECKING:
@@ -29,34 +29,16 @@ _KINDS = ("docker-archive", "oci-archive")
 )
 @click.option("--json", "as_json", is_flag=True, help="Print what was built as JSON.")
 @build_options
-def command(
-    patterns: tuple[str, ...],
-    outputs: tuple[str, ...],
-    as_json: bool,
-    platform: str,
-    define: tuple[str, ...],
-    jobs: int,
-    keep_going: bool,
-    locked: bool,
-    cache_dir: str,
-) -> None:
+def command(flags: Flags, patterns: tuple[str, ...], outputs: tuple[str, ...], as_json: bool) -> None:
     """Build targets; outputs appear under distroless-out/<package>/<name>.
 
     PATTERNS are labels (//app:image, :image) or patterns (//app:all, //..., -//app:slow).
     """
     import time
 
-    from distroless_rules import build as spine
-    from distroless_rules.cli.progress import Progress
-
     archives = [_archive(text) for text in outputs]
     begun = time.monotonic()
-    with Progress() as progress:
-        project = open_here(cache_dir, progress.status)
-        wanted = request(project, patterns, platform, define)
-        built = spine.build(project, wanted, spine.Options(jobs, keep_going, locked), progress.listen)
-    for message in built.messages:
-        note(f"DEBUG: {message}")
+    project, built = build_here(flags, patterns)
     for kind, file in archives:
         _write_archive(project.outputs, built, kind, file)
     if as_json:

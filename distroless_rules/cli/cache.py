@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from distroless_rules.cli.build import size_text
-from distroless_rules.cli.common import note, workspace_options
+from distroless_rules.cli.common import Flags, note, options
 from distroless_rules.errors import ConfigError, RequestError, StorageError
 
 __all__ = ["command"]
@@ -16,7 +16,7 @@ __all__ = ["command"]
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12, "ki": 2**10, "mi": 2**20, "gi": 2**30, "ti": 2**40}
 
 
-@click.group()
+@click.group(subcommand_metavar="stats|gc|verify")
 def command() -> None:
     """Look after the cache: what is in it, making it smaller, checking it."""
 
@@ -42,37 +42,37 @@ def _size(text: str) -> int:
 
 
 @command.command("stats")
-@workspace_options
-def stats(cache_dir: str) -> None:
+@options()
+def stats(flags: Flags) -> None:
     """Show how much is in the cache."""
     from distroless_rules.storage import gc
 
-    folder = _folder(cache_dir)
+    folder = _folder(flags.cache_dir)
     click.echo(folder)
     for usage in gc.stats(folder):
         click.echo(f"  {usage.kind:<15} {usage.count:>8}  {size_text(usage.bytes):>9}")
 
 
-@command.command("gc")
-@click.option("--max-size", "--max_size", required=True, metavar="SIZE", help="What may stay: 2GB, 500MiB, 0.")
-@workspace_options
-def collect(max_size: str, cache_dir: str) -> None:
+@command.command("gc", short_help="Make the cache no larger than SIZE.")
+@click.option("--max-size", required=True, metavar="SIZE", help="What may stay: 2GB, 500MiB, 0.")
+@options()
+def collect(flags: Flags, max_size: str) -> None:
     """Remove what was not used for the longest time, until the cache is no larger than SIZE."""
     from distroless_rules.storage import gc
 
     limit = _size(max_size)
-    done = gc.collect(_folder(cache_dir), limit)
+    done = gc.collect(_folder(flags.cache_dir), limit)
     kept = size_text(done.kept_bytes)
     note(f"removed {done.removed} files ({size_text(done.removed_bytes)}), kept {done.kept} ({kept})")
 
 
-@command.command("verify")
-@workspace_options
-def verify(cache_dir: str) -> None:
+@command.command("verify", short_help="Read every blob and set aside what is damaged.")
+@options()
+def verify(flags: Flags) -> None:
     """Read every blob and compare it with its digest; set aside what differs."""
     from distroless_rules.storage import gc
 
-    damaged = gc.verify(_folder(cache_dir))
+    damaged = gc.verify(_folder(flags.cache_dir))
     for damage in damaged:
         click.echo(f"{damage.path}: {damage.cause}")
     if damaged:

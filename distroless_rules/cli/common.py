@@ -1,10 +1,11 @@
-"""What several verbs share: options, the workspace one stands in, messages."""
+"""What several verbs share: options, the workspace one stands in, a build of it, messages."""
 
 from __future__ import annotations
 
+import functools
 import os
-import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -13,12 +14,14 @@ import click
 from distroless_rules.errors import RequestError
 
 if TYPE_CHECKING:
+    from distroless_rules.build import Built, Options
+    from distroless_rules.cli.progress import Progress
     from distroless_rules.project import Project
     from distroless_rules.values.request import Request
 
-__all__ = ["build_options", "note", "open_here", "request", "workspace_options"]
+__all__ = ["Flags", "build_here", "build_options", "images", "note", "open_here", "options", "print_messages"]
 
-F = TypeVar("F", bound=Callable[..., Any])
+T = TypeVar("T")
 
 
 def note(message: str) -> None:
@@ -26,78 +29,150 @@ def note(message: str) -> None:
     click.echo(message, err=True)
 
 
-def workspace_options(function: F) -> F:
-    """Add the options of every verb that works in a workspace."""
-    cache = click.option(
-        "--cache-dir",
-        "--cache_dir",
-        default="",
-        metavar="FOLDER",
-        help="The cache; else $DISTROLESS_CACHE, else the user's.",
-    )
-    debug = click.option("--debug", is_flag=True, expose_value=False, help="Show where in this program an error arose.")
-    return cache(debug(function))
+@dataclass(frozen=True, slots=True)
+class Flags:
+    """What the options that verbs share were given; see the help texts below."""
+
+    platform: str = ""
+    define: tuple[str, ...] = ()
+    jobs: int = 0
+    keep_going: bool = False
+    locked: bool = False
+    cache_dir: str = ""
+
+    def request(self, project: Project, patterns: Iterable[str]) -> Request:
+        """Read what is asked for, relative to the folder that the user stands in.
+
+        Raises:
+            LabelError: for a pattern that is not well formed.
+            RequestError: for a definition that is not.
+        """
+        from distroless_rules.values.label import Pattern
+        from distroless_rules.values.request import Request
+
+        values = {}
+        for text in self.define:
+            key, equals, value = text.partition("=")
+            if not equals or not key:
+                raise RequestError(f'read --define "{text}"', "expected KEY=VALUE")
+            values[key] = value
+        wanted = tuple(Pattern.parse(pattern, package=project.folder) for pattern in patterns)
+        return Request(wanted, self.platform, values)
+
+    @property
+    def build(self) -> Options:
+        """How to build."""
+        from distroless_rules.build import Options
+
+        return Options(self.jobs, self.keep_going, self.locked)
 
 
-def request_options(function: F) -> F:
-    """Add the options that say what targets are built for."""
-    platform = click.option(
+_OPTIONS = {
+    "platform": click.option(
         "--platform", default="", metavar="OS/ARCH", help="What to build for: linux/arm64, or a platform's label."
-    )
-    define = click.option(
+    ),
+    "define": click.option(
         "--define", multiple=True, metavar="KEY=VALUE", help="A value that config_setting can ask for."
-    )
-    return platform(define(function))
-
-
-def build_options(function: F) -> F:
-    """Add the options of every verb that builds."""
-    jobs = click.option(
+    ),
+    "jobs": click.option(
         "-j",
         "--jobs",
         type=click.IntRange(min=0),
         default=0,
         metavar="N",
         help="Threads; 0, the default: one for each core.",
-    )
-    going = click.option(
-        "-k", "--keep_going", "--keep-going", is_flag=True, help="After a failure, go on with what does not need it."
-    )
-    locked = click.option(
+    ),
+    "keep_going": click.option(
+        "-k", "--keep-going", is_flag=True, help="After a failure, go on with what does not need it."
+    ),
+    "locked": click.option(
         "--locked", is_flag=True, help="Fail if distroless.lock is missing or stale; never change it."
-    )
-    return workspace_options(request_options(jobs(going(locked(function)))))
+    ),
+    "cache_dir": click.option(
+        "--cache-dir", default="", metavar="FOLDER", help="The cache; else $DISTROLESS_CACHE, else the user's."
+    ),
+}
+_debug = click.option("--debug", is_flag=True, expose_value=False, help="Show where in this program an error arose.")
 
 
-def open_here(cache: str, status: Callable[[str], None] = note) -> Project:
-    """Open the workspace that the working folder is in.
+def options(*names: str) -> Callable[[Callable[..., T]], Callable[..., T]]:
+    """Give a verb shared options, by the names that ``Flags`` has for them; ``--cache-dir`` and ``--debug`` always.
+
+    The verb's function takes their values as one ``Flags``, its first argument.
+    """
+    shared = (*names, "cache_dir")
+
+    def decorate(function: Callable[..., T]) -> Callable[..., T]:
+        @functools.wraps(function)
+        def verb(**given: Any) -> T:
+            flags = Flags(**{name: given.pop(name) for name in shared})
+            return function(flags, **given)
+
+        added = _debug(verb)
+        for name in reversed(shared):
+            added = _OPTIONS[name](added)
+        return added
+
+    return decorate
+
+
+build_options = options("platform", "define", "jobs", "keep_going", "locked")
+"""The options of every verb that builds."""
+
+
+def open_here(flags: Flags, progress: Progress | None = None) -> Project:
+    """Open the workspace that the working folder is in; ``progress`` shows what is done with it.
 
     Raises:
         ConfigError: if there is none, or its settings are wrong.
     """
     from distroless_rules.project import open_project
 
-    return open_project(_here(), cache, status)
+    if progress is None:
+        return open_project(_here(), flags.cache_dir, note)
+    return open_project(_here(), flags.cache_dir, progress.status, progress.received)
 
 
-def request(project: Project, patterns: tuple[str, ...], platform: str, define: tuple[str, ...]) -> Request:
-    """Read what is asked for, relative to the folder that the user stands in.
+def build_here(flags: Flags, patterns: Iterable[str]) -> tuple[Project, Built]:
+    """Build targets of the workspace that the working folder is in, and print what BUILD files print.
 
     Raises:
-        LabelError: for a pattern that is not well formed.
-        RequestError: for a definition that is not.
+        DistrolessError: whatever keeps them from being built.
     """
-    from distroless_rules.values.label import Pattern
-    from distroless_rules.values.request import Request
+    from distroless_rules.build import build
+    from distroless_rules.cli.progress import Progress
 
-    values = {}
-    for text in define:
-        key, equals, value = text.partition("=")
-        if not equals or not key:
-            raise RequestError(f'read --define "{text}"', "expected KEY=VALUE")
-        values[key] = value
-    wanted = tuple(Pattern.parse(pattern, package=project.folder) for pattern in patterns)
-    return Request(wanted, platform, values)
+    with Progress() as progress:
+        project = open_here(flags, progress)
+        built = build(project, flags.request(project, patterns), flags.build, progress.listen)
+    print_messages(built.messages)
+    return project, built
+
+
+def images(project: Project, built: Built, doing: str) -> list[tuple[str, Path]]:
+    """Give the label and folder of each image that was built.
+
+    Args:
+        project: the workspace.
+        built: a build of it.
+        doing: what cannot be done without one.
+
+    Raises:
+        DistrolessError: the failure that kept an image from being built.
+        RequestError: if there is none among what was built.
+    """
+    if built.failures:
+        raise built.failures[0]
+    found = [(result.label, project.outputs / result.paths[0]) for result in built.results if result.digest]
+    if not found:
+        raise RequestError(doing, "it is not an image")
+    return found
+
+
+def print_messages(messages: Iterable[str]) -> None:
+    """Print what BUILD files printed."""
+    for message in messages:
+        note(f"DEBUG: {message}")
 
 
 def _here() -> Path:
@@ -107,8 +182,3 @@ def _here() -> Path:
     if logical and Path(logical).is_absolute() and Path(logical).exists() and Path(logical).samefile(actual):
         return Path(logical)
     return actual
-
-
-def on_terminal() -> bool:
-    """Say whether standard error is a terminal that can show a live display."""
-    return sys.stderr.isatty() and os.environ.get("TERM", "") not in ("", "dumb")

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from distroless_rules.cli.common import build_options, note, open_here, request
-from distroless_rules.errors import RequestError
-
-if TYPE_CHECKING:
-    from distroless_rules.oci.layout import Image
+from distroless_rules.cli.common import Flags, build_here, build_options, images
 
 __all__ = ["command"]
 
@@ -22,43 +18,22 @@ __all__ = ["command"]
 @click.option("--json", "as_json", is_flag=True, help="Print everything that is known as JSON.")
 @click.option("--files", is_flag=True, help="List every path with its mode, owner and size, as tar would.")
 @build_options
-def command(
-    target: str,
-    as_json: bool,
-    files: bool,
-    platform: str,
-    define: tuple[str, ...],
-    jobs: int,
-    keep_going: bool,
-    locked: bool,
-    cache_dir: str,
-) -> None:
+def command(flags: Flags, target: str, as_json: bool, files: bool) -> None:
     """Show what is in an image: TARGET is a label, which is built first, or the folder of an OCI layout."""
-    from distroless_rules import build as spine
     from distroless_rules.cli.inspect_text import document, listing, shown
-    from distroless_rules.cli.progress import Progress
     from distroless_rules.oci import layout
 
-    folder = Path(target)
-    if (folder / "index.json").is_file():
-        label, report = target, _report(folder)
+    if (Path(target) / "index.json").is_file():
+        layouts = [(target, Path(target))]
     else:
-        with Progress() as progress:
-            project = open_here(cache_dir, progress.status)
-            wanted = request(project, (target,), platform, define)
-            built = spine.build(project, wanted, spine.Options(jobs, keep_going, locked), progress.listen)
-        for message in built.messages:
-            note(f"DEBUG: {message}")
-        found = [result for result in built.results if result.digest]
-        if not found:
-            raise RequestError(f'inspect "{target}"', "it is not an image")
-        label, folder = found[0].label, project.outputs / found[0].paths[0]
-        report = _report(folder)
-    images: list[Image] = list(layout.images(folder))
+        layouts = images(*build_here(flags, [target]), f'inspect "{target}"')
+    found = [(label, image, _report(folder)) for label, folder in layouts for image in layout.images(folder)]
     if as_json:
-        click.echo(json.dumps([document(label, image, report) for image in images], indent=2, sort_keys=True))
+        click.echo(json.dumps([document(*each) for each in found], indent=2, sort_keys=True))
         return
-    for image in images:
+    for number, (label, image, report) in enumerate(found):
+        if number:
+            click.echo()
         for line in listing(image) if files else shown(label, image, report):
             click.echo(line)
 

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from distroless_rules.cli.common import note, open_here, workspace_options
+from distroless_rules.cli.common import Flags, note, open_here, options
 from distroless_rules.errors import LockError, RequestError
 
 if TYPE_CHECKING:
+    from distroless_rules.project import Project
     from distroless_rules.values.archive import Lock
 
 __all__ = ["command"]
@@ -19,14 +20,13 @@ __all__ = ["command"]
 @click.argument("debs", nargs=-1)
 @click.option("--check", is_flag=True, help="Change nothing; exit with 2 if the lock is missing or stale.")
 @click.option("--update", is_flag=True, help="Take the newest versions: of the debs named, or of all.")
-@workspace_options
-def command(debs: tuple[str, ...], check: bool, update: bool, cache_dir: str) -> None:
+@options()
+def command(flags: Flags, debs: tuple[str, ...], check: bool, update: bool) -> None:
     """Fix the version of every deb that BUILD files name, and of what these need.
 
     Versions that are locked already stay, unless --update asks for newer ones. DEBS are names or @archive//name.
     """
-    from distroless_rules.actions.evaluate import debs_wanted
-    from distroless_rules.deb import locking
+    from distroless_rules.cli.progress import Progress
 
     if debs and not update:
         raise RequestError(
@@ -34,28 +34,36 @@ def command(debs: tuple[str, ...], check: bool, update: bool, cache_dir: str) ->
         )
     if check and update:
         raise RequestError("lock", "--check and --update contradict each other")
-    project = open_here(cache_dir)
-    old = project.read_lock()
     if check:
-        wanted = debs_wanted(project.workspace, project.engine)
-        archives = project.workspace.archives or {}
-        reasons = (
-            locking.check(old, archives, locking.Wanted(wanted.debs, wanted.local), root=project.root)
-            if old
-            else ["there is no distroless.lock"]
-        )
-        if reasons:
-            for reason in reasons[1:]:
-                note(f"  {reason}")
-            raise LockError("use distroless.lock", reasons[0], hint="run `distroless lock`")
-        note("distroless.lock is current")
+        _check(open_here(flags))
         return
     names = tuple(deb.rpartition("//")[2].rpartition(":")[2] for deb in debs)
-    new = project.make_lock("as asked" if old else "there is no distroless.lock", names if update else None)
+    with Progress() as progress:
+        project = open_here(flags, progress)
+        old = project.read_lock()
+        new = project.make_lock("as asked" if old else "there is no distroless.lock", names if update else None)
     for line in _differences(old, new):
         click.echo(line)
     count = sum(len(debs) for archive in new.archives.values() for debs in archive.debs.values())
     note(f"distroless.lock holds {count} debs" if old != new else f"distroless.lock is unchanged ({count} debs)")
+
+
+def _check(project: Project) -> None:
+    """Compare the lock with what BUILD files and settings ask for."""
+    from distroless_rules.actions.evaluate import debs_wanted
+    from distroless_rules.deb.lock_check import Wanted, check
+
+    lock = project.read_lock()
+    reasons = ["there is no distroless.lock"]
+    if lock is not None:
+        wanted = debs_wanted(project.workspace, project.engine)
+        archives = project.workspace.archives or {}
+        reasons = check(lock, archives, Wanted(wanted.debs, wanted.local), root=project.root)
+    for reason in reasons[1:]:
+        note(f"  {reason}")
+    if reasons:
+        raise LockError("use distroless.lock", reasons[0], hint="run `distroless lock`")
+    note("distroless.lock is current")
 
 
 def _differences(old: Lock | None, new: Lock) -> list[str]:

@@ -55,7 +55,16 @@ class _Verbs(click.Group):
             formatter.write_dl(list(_VERBS.items()))
 
 
-@click.command(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"]})
+def _dashed(token: str) -> str:
+    """Let ``--keep_going``, as Bazel writes it, mean ``--keep-going``."""
+    return token.replace("_", "-")
+
+
+@click.command(
+    cls=_Verbs,
+    context_settings={"help_option_names": ["-h", "--help"], "token_normalize_func": _dashed},
+    subcommand_metavar="VERB [ARGUMENTS]...",
+)
 @click.version_option(__version__, prog_name="distroless", message="%(prog)s %(version)s")
 def command() -> None:
     """Build distroless container images from BUILD files.

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from distroless_rules.cli.common import note, open_here, request, request_options, workspace_options
+from distroless_rules.cli.common import Flags, open_here, options, print_messages
 from distroless_rules.errors import RequestError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from distroless_rules.actions.action import Action
+    from distroless_rules.build import Options
     from distroless_rules.cli.plan_text import Planned
     from distroless_rules.project import Project
     from distroless_rules.values.request import Request
@@ -25,12 +26,8 @@ __all__ = ["command"]
 @click.argument("target")
 @click.option("--json", "output", flag_value="json", help="Print the plan as JSON.")
 @click.option("--dot", "output", flag_value="dot", help="Print the actions as a graph for Graphviz.")
-@click.option("--locked", is_flag=True, help="Fail if distroless.lock is missing or stale; never change it.")
-@request_options
-@workspace_options
-def command(
-    target: str, output: str | None, locked: bool, platform: str, define: tuple[str, ...], cache_dir: str
-) -> None:
+@options("platform", "define", "locked")
+def command(flags: Flags, target: str, output: str | None) -> None:
     """Show the stages of TARGET, what crosses between them, and what is cached; nothing is built or fetched.
 
     A lock that is missing or stale is made first, as for a build.
@@ -39,19 +36,20 @@ def command(
     from distroless_rules.cli.progress import Progress
 
     with Progress() as progress:
-        project = open_here(cache_dir, progress.status)
-        wanted = request(project, (target,), platform, define)
+        project = open_here(flags, progress)
+        wanted = flags.request(project, [target])
         if not wanted.patterns[0].name or wanted.patterns[0].negative:
             raise RequestError(f'plan "{target}"', "it is not the label of one target")
-        planned = _planned(project, wanted, locked)
+        planned, messages = _planned(project, wanted, flags.build)
+    print_messages(messages)
     if output == "json":
         click.echo(json.dumps(_document(planned), indent=2))
     else:
         click.echo("\n".join(_dot(planned) if output == "dot" else drawn(planned)))
 
 
-def _planned(project: Project, wanted: Request, locked: bool) -> Planned:
-    """Analyse, and foresee what a build would do."""
+def _planned(project: Project, wanted: Request, how: Options) -> tuple[Planned, tuple[str, ...]]:
+    """Analyse, and foresee what a build would do; give what BUILD files printed, too."""
     from distroless_rules import build as spine
     from distroless_rules import outputs
     from distroless_rules.actions.stages import staged, stages
@@ -61,10 +59,8 @@ def _planned(project: Project, wanted: Request, locked: bool) -> Planned:
     from distroless_rules.execution.plan import make
     from distroless_rules.machine import Machine
 
-    analysis, _ = spine.analysed(project, wanted, spine.Options(locked=locked))
+    analysis, _ = spine.analysed(project, wanted, how)
     analysis = staged(analysis, _runtime(project, wanted))
-    for message in analysis.messages:
-        note(f"DEBUG: {message}")
     target = analysis.wanted[0]
     artifacts = list(outputs.artifacts(target))
     divided = stages(analysis, artifacts)
@@ -73,7 +69,7 @@ def _planned(project: Project, wanted: Request, locked: bool) -> Planned:
         foreseen = forecast(plan, artifacts, machine.executor, machine.supply)
     states = {plan.actions[position]: foreseen.states[position] for position in plan.needed}
     platforms = dict.fromkeys(action.platform for action in states if action.platform)
-    return Planned(target, ", ".join(platforms), divided, states, foreseen)
+    return Planned(target, ", ".join(platforms), divided, states, foreseen), analysis.messages
 
 
 def _runtime(project: Project, wanted: Request) -> frozenset[str]:

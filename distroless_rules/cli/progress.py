@@ -2,38 +2,43 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import threading
 import time
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
 
-from distroless_rules.cli.common import note, on_terminal
+from distroless_rules.cli.common import note
+from distroless_rules.cli.live import Live, Row
 from distroless_rules.execution import events
 
-if TYPE_CHECKING:
-    from rich.live import Live
-
-__all__ = ["Progress"]
+__all__ = ["Progress", "on_terminal"]
 
 _SECONDS_BETWEEN_LINES = 5.0
 _SHOWN = 6
 
 
-class Progress:
-    """Listens to a build and shows it.
+@dataclass
+class _Download:
+    name: str
+    size: int
+    received: int = 0
 
-    Nothing is drawn in the first moments, so that a build with nothing to do prints its last line only, and the
-    library that draws is not even imported.
+
+class Progress:
+    """Listens to a command at work and shows it; nothing is left when it ends but the messages.
+
+    Nothing is drawn in the first moment, so that a build with nothing to do prints its last lines only.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._beginning = threading.Lock()
-        self._live: Live | None = None
-        self._terminal = on_terminal()
-        self._running: dict[str, float] = {}
-        self._fetching: dict[str, tuple[int, int]] = {}
-        self._total = self._done = self._cached = self._fetched = 0
-        self._status = ""
+        self._live = Live(sys.stderr, self._rows, colour=not os.environ.get("NO_COLOR")) if on_terminal() else None
+        self._running: dict[int, tuple[str, float]] = {}
+        self._fetching: dict[str, _Download] = {}
+        self._ended: set[int] = set()
+        self._total = self._cached = self._fetched = 0
+        self._locking = False
         self._printed = time.monotonic()
 
     def __enter__(self) -> Progress:
@@ -41,92 +46,94 @@ class Progress:
 
     def __exit__(self, *_: object) -> None:
         if self._live is not None:
-            self._live.update("", refresh=True)
             self._live.stop()
-            self._live = None
 
     def status(self, message: str) -> None:
-        """Show what goes on outside of actions."""
+        """Print what goes on outside of actions."""
         if self._live is not None:
-            self._live.console.print(message, markup=False, highlight=False)
+            self._live.print(message)
         else:
             note(message)
 
+    def received(self, count: int) -> None:
+        """Take note of bytes that came in for a lock; called from any thread.
+
+        Draws here, not by the thread that draws for a build: a process is forked after locking, which may not have any.
+        """
+        with self._lock:
+            self._locking = True
+            self._fetched += count
+        self._show()
+
     def listen(self, event: events.Event) -> None:
-        """Take note of an event; called from any thread."""
+        """Take note of an event of a build; called from any thread."""
         with self._lock:
             self._take(event)
-        if self._terminal and self._live is None and isinstance(event, events.ActionStarted | events.FetchStarted):
-            self._begin()
-        elif not self._terminal:
-            self._line(event)
+        if self._live is None:
+            self._show()
+        elif isinstance(event, events.ActionStarted | events.FetchStarted):
+            self._live.tick()
 
     def _take(self, event: events.Event) -> None:
         if isinstance(event, events.BuildStarted):
-            self._total = event.actions
+            self._total, self._fetched, self._locking = event.actions, 0, False
         elif isinstance(event, events.ActionStarted):
-            self._running[event.action.progress] = time.monotonic()
+            self._running[id(event.action)] = event.action.progress, time.monotonic()
         elif isinstance(event, events.ActionFinished):
-            self._running.pop(event.action.progress, None)
-            self._done += 1
-            self._cached += event.ending is events.Ending.CACHED
+            self._running.pop(id(event.action), None)
+            self._cached += event.ending is events.Ending.CACHED and id(event.action) not in self._ended
+            self._ended.add(id(event.action))  # once more if it was made again
         elif isinstance(event, events.FetchStarted):
-            self._fetching[_name(event.artifact.path)] = (0, event.artifact.digest.size if event.artifact.digest else 0)
+            artifact = event.artifact
+            name = artifact.path.rpartition("/")[2].partition("_")[0]
+            self._fetching[artifact.path] = _Download(name, artifact.digest.size if artifact.digest else 0)
         elif isinstance(event, events.FetchProgress):
-            name = _name(event.artifact.path)
-            before, size = self._fetching.get(name, (0, 0))
-            self._fetched += event.received - before
-            self._fetching[name] = (event.received, size)
+            download = self._fetching[event.artifact.path]
+            self._fetched += event.received - download.received
+            download.received = event.received
         elif isinstance(event, events.FetchFinished):
-            self._fetching.pop(_name(event.artifact.path), None)
+            self._fetching.pop(event.artifact.path, None)
 
-    def _begin(self) -> None:
-        from rich.console import Console
-        from rich.live import Live
-
-        with self._beginning:  # not the lock of the counts, which drawing takes: Live draws when it is made
-            if self._live is not None:
-                return
-            live = Live(get_renderable=self._draw, console=Console(stderr=True), refresh_per_second=8, transient=True)
-            live.start()
-            self._live = live
-
-    def _draw(self) -> Any:
-        from rich.console import Group
-        from rich.text import Text
-
-        with self._lock:
-            running = sorted(self._running.items(), key=lambda item: item[1])
-            fetching = list(self._fetching.items())
-            head = self._head()
-        now = time.monotonic()
-        lines = [Text(head, style="bold", no_wrap=True, overflow="ellipsis")]
-        for name, (received, size) in fetching[:_SHOWN]:
-            share = f" {100 * received // size} %" if size else ""
-            lines.append(Text(f"  Fetching {name}{share}", style="cyan", no_wrap=True, overflow="ellipsis"))
-        for what, begun in running[:_SHOWN]:
-            seconds = f" {now - begun:.0f}s" if now - begun >= 1 else ""
-            lines.append(Text(f"  {what}{seconds}", no_wrap=True, overflow="ellipsis"))
-        more = max(0, len(running) - _SHOWN) + max(0, len(fetching) - _SHOWN)
-        if more:
-            lines.append(Text(f"  and {more} more", style="dim"))
-        return Group(*lines)
-
-    def _head(self) -> str:
-        text = f"[{self._done}/{self._total}] actions, {self._cached} cached"
-        return text + (f", {self._fetched / 1e6:.1f} MB fetched" if self._fetched else "")
-
-    def _line(self, event: events.Event) -> None:
-        """Print a plain line now and then."""
-        now = time.monotonic()
-        if isinstance(event, events.Counts) or now - self._printed < _SECONDS_BETWEEN_LINES:
+    def _show(self) -> None:
+        """Draw, or print a plain line now and then."""
+        if self._live is not None:
+            self._live.draw()
             return
+        now = time.monotonic()
         with self._lock:
+            if now - self._printed < _SECONDS_BETWEEN_LINES:
+                return
             self._printed = now
-            what = next(iter(self._running), "") or (f"Fetching {next(iter(self._fetching))}" if self._fetching else "")
-            text = f"{self._head()}{f'; {what}' if what else ''}"
+            rows = [f"Fetching {each.name}" for each in self._fetching.values()]
+            rows += [text for text, _ in self._running.values()]
+            text = "; ".join([self._head(), *rows[:1]])
         note(text)
 
+    def _rows(self) -> list[Row]:
+        now = time.monotonic()
+        with self._lock:
+            head = Row(self._head(), style="1")
+            fetching = [
+                Row(f"  Fetching {each.name}", f" {100 * each.received // each.size} %" if each.size else "", "36")
+                for each in self._fetching.values()
+            ]
+            running = [
+                Row(f"  {text}", f" {now - begun:.0f} s" if now - begun >= 1 else "")
+                for text, begun in self._running.values()
+            ]
+        rows = [head, *fetching[:_SHOWN], *running[:_SHOWN]]
+        hidden = 1 + len(fetching) + len(running) - len(rows)
+        return [*rows, Row(f"  and {hidden} more", style="2")] if hidden else rows
 
-def _name(path: str) -> str:
-    return path.rpartition("/")[2]
+    def _head(self) -> str:
+        fetched = f"{self._fetched / 1e6:.1f} MB fetched" if self._fetched else ""
+        if self._locking:
+            return f"Locking debs: {fetched or 'fetching'}"
+        text = f"[{len(self._ended)}/{self._total}] actions, {self._cached} cached"
+        return f"{text}, {fetched}" if fetched else text
+
+
+def on_terminal() -> bool:
+    """Say whether standard error is a terminal on which lines can be drawn anew, with a person before it."""
+    unattended = os.environ.get("CI", "") not in ("", "0", "false")
+    return sys.stderr.isatty() and os.environ.get("TERM", "") not in ("", "dumb") and not unattended

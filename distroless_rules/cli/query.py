@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from distroless_rules.cli.common import note, open_here, request, request_options, workspace_options
+from distroless_rules.cli.common import Flags, note, open_here, options, print_messages
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,11 +34,8 @@ _STAGES = {"all": ("build", "runtime"), "build": ("build",), "runtime": ("runtim
     show_default=True,
     help="The dependencies that are followed: those on build stages, those on what is in the image, or all.",
 )
-@request_options
-@workspace_options
-def command(
-    words: tuple[str, ...], output: str, stage: str, platform: str, define: tuple[str, ...], cache_dir: str
-) -> None:
+@options("platform", "define")
+def command(flags: Flags, words: tuple[str, ...], output: str, stage: str) -> None:
     """Ask what targets there are and what they need.
 
     EXPRESSION is in Bazel's query language: patterns; + - ^; let; set(); deps, rdeps, somepath, allpaths, kind, attr,
@@ -48,12 +45,11 @@ def command(
     from distroless_rules.targets.query import Question
     from distroless_rules.targets.query_syntax import parse
 
-    project = open_here(cache_dir)
+    project = open_here(flags)
     expression = parse(" ".join(words), project.folder)
-    question = Question(expression, frozenset(_STAGES[stage]), platform, request(project, (), platform, define).define)
+    question = Question(expression, frozenset(_STAGES[stage]), flags.platform, flags.request(project, ()).define)
     answer = ask(project, question)
-    for message in answer.messages:
-        note(f"DEBUG: {message}")
+    print_messages(answer.messages)
     if answer.unlocked:
         note(_unlocked(len(answer.unlocked)))
     text = "\n".join(_lines(answer.nodes, output))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from distroless_rules.cli.common import build_options, note, open_here, request
+from distroless_rules.cli.common import Flags, build_here, build_options, images, note
 from distroless_rules.errors import RequestError
 
 __all__ = ["command"]
@@ -33,11 +33,10 @@ __all__ = ["command"]
     help="What network the container sees.",
 )
 @click.option("--user", default="", metavar="USER[:GROUP]", help="Run as somebody else than the image says.")
-@click.option("--read-only", "--read_only", is_flag=True, help="Make the root file system read-only.")
+@click.option("--read-only", is_flag=True, help="Make the root file system read-only.")
 @build_options
-@click.pass_context
 def command(
-    ctx: click.Context,
+    flags: Flags,
     target: str,
     arguments: tuple[str, ...],
     runtime: str | None,
@@ -46,42 +45,26 @@ def command(
     network: str,
     user: str,
     read_only: bool,
-    platform: str,
-    define: tuple[str, ...],
-    jobs: int,
-    keep_going: bool,
-    locked: bool,
-    cache_dir: str,
-) -> None:
+) -> int:
     """Build the image TARGET and start it; ARGUMENTS, after --, take the place of its cmd.
 
     The exit status is the program's.
     """
-    from distroless_rules import build as spine
-    from distroless_rules.cli.progress import Progress
     from distroless_rules.oci import runtime as runtimes
 
-    with Progress() as progress:
-        project = open_here(cache_dir, progress.status)
-        wanted = request(project, (target,), platform, define)
-        built = spine.build(project, wanted, spine.Options(jobs, keep_going, locked), progress.listen)
-    for message in built.messages:
-        note(f"DEBUG: {message}")
-    images = [result for result in built.results if result.digest]
-    if len(images) != 1:
-        raise RequestError(f'run "{target}"', "it is not an image" if not images else "it is more than one image")
-    ctx.exit(
-        runtimes.run(
-            project.outputs / images[0].paths[0],
-            list(arguments),
-            runtime=runtime,
-            env=dict(_pair(text) for text in env),
-            volumes=list(volumes),
-            network=network,
-            user=user or None,
-            read_only=read_only,
-            warn=note,
-        )
+    found = images(*build_here(flags, [target]), f'run "{target}"')
+    if len(found) > 1:
+        raise RequestError(f'run "{target}"', f"it is {len(found)} images", hint="name one")
+    return runtimes.run(
+        found[0][1],
+        list(arguments),
+        runtime=runtime,
+        env=dict(_pair(text) for text in env),
+        volumes=list(volumes),
+        network=network,
+        user=user or None,
+        read_only=read_only,
+        warn=note,
     )
 
 
