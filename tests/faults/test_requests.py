@@ -199,7 +199,7 @@ WORDS = {
         "  ^"
     ),
     "biuld //:image": (
-        "Usage: distroless [OPTIONS] COMMAND [ARGS]...\n"
+        "Usage: distroless [OPTIONS] VERB [ARGUMENTS]...\n"
         "Try 'distroless --help' for help.\n"
         "\n"
         'Error: there is no verb "biuld"; did you mean "build"?'
