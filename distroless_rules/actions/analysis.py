@@ -6,14 +6,14 @@ All of it happens in one Starlark evaluation, so that the providers that targets
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from distroless_rules.actions.action import Action
 from distroless_rules.actions.artifact import Artifact
 from distroless_rules.actions.context import Context
-from distroless_rules.errors import AnalysisError, DistrolessError, LoadError, StaleLockError
+from distroless_rules.errors import AnalysisError, DistrolessError, LoadError, Location, StaleLockError
 from distroless_rules.loading.interpreter import BUILTIN_PREFIX, Module
 from distroless_rules.loading.loader import DISPATCH, Loader
 from distroless_rules.targets.graph import TargetGraph
@@ -51,11 +51,19 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Analysis:
-    """Actions in an order in which each comes after those that make its inputs, and what was asked for."""
+    """What is to be done, and why.
+
+    Attributes:
+        actions: in an order in which targets come after those that they need.
+        wanted: what was asked for.
+        messages: what files and implementations printed.
+        places: owner of actions -> where a BUILD file declares it.
+    """
 
     actions: tuple[Action, ...] = ()
     wanted: tuple[Wanted, ...] = ()
-    messages: tuple[str, ...] = field(default=())
+    messages: tuple[str, ...] = ()
+    places: Mapping[str, Location] = field(default_factory=dict)
 
 
 class Session:
@@ -98,7 +106,13 @@ class Session:
             tuple(self.context.actions),
             tuple(self._wanted(graph, key) for key in graph.roots),
             tuple(loader.messages),
+            self._places(graph),
         )
+
+    def _places(self, graph: TargetGraph) -> dict[str, Location]:
+        owners = {action.owner for action in self.context.actions}
+        targets = ((str(key), target) for key, target in graph.targets.items() if target.kind is Kind.RULE)
+        return {name: target.declared.at for name, target in targets if target.declared and name in owners}
 
     def _modules(self, loader: Loader, graph: TargetGraph) -> dict[str, Module]:
         """Give the modules whose rules are used, by the name that ``Rule.module`` has."""

@@ -8,6 +8,7 @@ from typing import Any
 from distroless_rules.actions.action import Action, Named
 from distroless_rules.actions.analysis import Analysis, Layout, Wanted
 from distroless_rules.actions.artifact import Artifact, Root
+from distroless_rules.errors import Location
 from distroless_rules.values.digest import Digest
 from distroless_rules.values.label import Label
 
@@ -54,12 +55,13 @@ def dump(analysis: Analysis) -> str:
         for w in analysis.wanted
     ]
     artifacts = [[a.root.value, a.path, str(a.digest) if a.digest else "", a.owner] for a in numbers]
-    return json.dumps([artifacts, actions, wanted, analysis.messages], separators=(",", ":"))
+    places = {owner: [at.file, at.line, at.column] for owner, at in analysis.places.items()}
+    return json.dumps([artifacts, actions, wanted, analysis.messages, places], separators=(",", ":"))
 
 
 def load(text: str) -> Analysis:
     """Read what ``dump`` wrote; only ever text whose checksum was right."""
-    rows, actions, wanted, messages = json.loads(text)
+    rows, actions, wanted, messages, places = json.loads(text)
     artifacts = [
         Artifact(Root(root), path, Digest.parse(digest) if digest else None, owner)
         for root, path, digest, owner in rows
@@ -88,4 +90,5 @@ def load(text: str) -> Analysis:
             for label, rule, files, row in wanted
         ),
         tuple(messages),
+        {owner: Location(*at) for owner, at in places.items()},
     )

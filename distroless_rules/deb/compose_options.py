@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from distroless_rules.errors import AnalysisError
+from distroless_rules.deb.effects.accounts import MAX_ID
+from distroless_rules.errors import AnalysisError, FormatError
 from distroless_rules.values.path import clean
 
 __all__ = ["FileSpec", "GroupSpec", "Options", "UserSpec"]
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,31}")
-_MAX_ID = 2**32 - 2  # the last id means "no change", chown(2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +134,7 @@ class Options:
             exclude=tuple(get("exclude", ())),
             keep=tuple(get("keep", ())),
             accept=tuple(get("accept", ())),
-            timezone=get("timezone") or None,
+            timezone=_zone(get("timezone")),
             ca_bundle=tuple(get("ca_bundle", ())),
             locales=tuple(get("locales", ())),
             cut=tuple((deb, dependency, reason) for deb, dependency, reason in get("cut", ())),
@@ -143,7 +143,7 @@ class Options:
 
 def _file(row: Mapping[str, Any]) -> FileSpec:
     label = row.get("label", "")
-    path = clean(row["path"], what=f"files of {label}")
+    path = _path(row["path"], f"add a path of {label}")
     kind, mode, target = row.get("kind", "file"), row.get("mode"), row.get("target") or ""
     doing = f'add "/{path}" of {label}'
     if kind not in ("file", "dir", "symlink", "tree"):
@@ -158,6 +158,17 @@ def _file(row: Mapping[str, Any]) -> FileSpec:
         )
     bits = None if mode is None else int(mode, 8)
     return FileSpec(path, kind, bits, row.get("owner") or "0:0", row.get("input") or "", target, label)
+
+
+def _zone(name: str | None) -> str | None:
+    return _path(name, f'set the time zone "{name}"') if name else None
+
+
+def _path(text: str, doing: str) -> str:
+    try:
+        return clean(text, what=doing)
+    except FormatError as error:
+        raise AnalysisError(doing, error.cause) from error
 
 
 def _user(row: Mapping[str, Any]) -> UserSpec:
@@ -190,6 +201,6 @@ def _field(text: str | None) -> str:
 def _id(number: int | str | None) -> int | None:
     if number is None or number == "":
         return None
-    if not str(number).isdecimal() or int(number) > _MAX_ID:
-        raise AnalysisError(f'use the user or group number "{number}"', f"it is not between 0 and {_MAX_ID}")
+    if not str(number).isdecimal() or int(number) > MAX_ID:
+        raise AnalysisError(f'use the user or group number "{number}"', f"it is not between 0 and {MAX_ID}")
     return int(number)

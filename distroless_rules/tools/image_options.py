@@ -6,6 +6,7 @@ and annotations.md "Rules"; signal(7).
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from datetime import datetime, timezone
@@ -61,7 +62,7 @@ def texts(attribute: str, given: Mapping[str, Any]) -> dict[str, str]:
     found: dict[str, str] = given.get(attribute) or {}
     for key, text in found.items():
         if not key or "\0" in key + text:
-            raise AnalysisError(f'set "{attribute}"', f"{key!r} is not a key with a text")
+            raise AnalysisError(f'set "{attribute}"', f"{json.dumps(key)} is not a key with a text")
     return found
 
 
@@ -92,7 +93,7 @@ def _env(given: Mapping[str, Any]) -> dict[str, str]:
     env: dict[str, str] = given.get("env") or {}
     for name, text in env.items():
         if not name or "=" in name or "\0" in name + text or name.strip() != name:
-            raise AnalysisError('set "env"', f"{name!r} cannot be an environment variable")
+            raise AnalysisError('set "env"', f"{json.dumps(name)} cannot be an environment variable")
     return env
 
 

@@ -9,6 +9,7 @@ from distroless_rules.actions import codec
 from distroless_rules.actions.action import Action, Named
 from distroless_rules.actions.analysis import Analysis, Layout, Wanted
 from distroless_rules.actions.artifact import Artifact, Root
+from distroless_rules.errors import Location
 from distroless_rules.values.digest import Digest
 from distroless_rules.values.label import Label
 from tests.support.workspace import analysed, small_lock
@@ -42,6 +43,7 @@ _ANALYSIS = st.builds(
     st.lists(_ACTION, max_size=3).map(tuple),
     st.lists(_WANTED, max_size=2).map(tuple),
     st.lists(_TEXT, max_size=2).map(tuple),
+    st.dictionaries(_TEXT, st.builds(Location, _TEXT, st.integers(0, 2**31), st.integers(0, 2**31)), max_size=2),
 )
 
 

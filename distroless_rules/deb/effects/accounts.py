@@ -11,8 +11,9 @@ from dataclasses import dataclass, replace
 
 from distroless_rules.errors import AnalysisError, did_you_mean
 
-__all__ = ["FIXED_IDS", "NOLOGIN", "NONROOT", "Account", "Accounts", "Group", "fixed_id"]
+__all__ = ["FIXED_IDS", "MAX_ID", "NOLOGIN", "NONROOT", "Account", "Accounts", "Group", "fixed_id"]
 
+MAX_ID = 2**32 - 2  # the last id means "no change", chown(2)
 NOLOGIN = "/usr/sbin/nologin"
 NONROOT = 65532  # the number that other distroless images use
 
@@ -196,7 +197,7 @@ class Accounts:
             AnalysisError: if the name is not known.
         """
         if group.isdecimal():
-            return int(group)
+            return _number(group, doing)
         self._take(group)
         if group not in self.groups:
             raise AnalysisError(doing, f'there is no group "{group}"', hint=did_you_mean(group, self.groups))
@@ -204,11 +205,12 @@ class Accounts:
 
     def _user(self, user: str, doing: str) -> Account:
         if user.isdecimal():
-            known = next((u for u in self.users.values() if u.uid == int(user)), None)
-            return known or Account("", int(user), 0)  # as container runtimes do
+            uid = _number(user, doing)
+            known = next((u for u in self.users.values() if u.uid == uid), None)
+            return known or Account("", uid, 0)  # as container runtimes do
         self._take(user)
         if user not in self.users:
-            hint = did_you_mean(user, self.users) or "declare it in users, or name it by number"
+            hint = did_you_mean(user, self.users) or "add a user() of that name to contents, or name it by number"
             raise AnalysisError(doing, f'there is no user "{user}"', hint=hint)
         return self.users[user]
 
@@ -220,9 +222,15 @@ def fixed_id(name: str) -> int:
     return 600 + int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big") % 400
 
 
+def _number(text: str, doing: str) -> int:
+    if len(text) > len(str(MAX_ID)) or int(text) > MAX_ID:
+        raise AnalysisError(doing, f"{text} is not between 0 and {MAX_ID}")
+    return int(text)
+
+
 def _taken(kind: str, name: str, number: int, owner: str) -> AnalysisError:
     return AnalysisError(
         f'add {kind} "{name}"',
         f'its number {number} is that of "{owner}"',
-        hint=f'give one of them another number, with {kind}s = [{{"name": "{name}", ...}}]',
+        hint=f"give one of them another number, with a {kind}() in contents",
     )

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 
 from distroless_rules.deb.effects.effect import Change, Effect, Scene, file, link
 from distroless_rules.errors import AnalysisError, did_you_mean
-from distroless_rules.values.path import clean
 from distroless_rules.values.tree import Kind
 
 __all__ = ["TIMEZONE"]
@@ -20,7 +19,7 @@ _ZONES = "usr/share/zoneinfo"
 def _timezone(scene: Scene) -> Iterator[Change]:
     asked = scene.options.timezone
     zone = asked or "Etc/UTC"
-    entry = scene.tree.follow(f"{_ZONES}/{clean(zone, what='timezone')}")
+    entry = scene.tree.follow(f"{_ZONES}/{zone}")
     if entry is None or entry.kind not in (Kind.FILE, Kind.HARDLINK):
         if asked is None:
             return

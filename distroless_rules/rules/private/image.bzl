@@ -31,6 +31,8 @@ def _gather(deps):
         if OsReleaseInfo in dep:
             found.os_release.update(dep[OsReleaseInfo].fields)
             known = True
+        if ImageInfo in dep:
+            fail("%s is an image; an image is made of debs, files and accounts" % dep[DefaultInfo].label.canonical)
         if not known:
             _gather_files(dep, found)
     return found
@@ -109,6 +111,9 @@ def _layer(ctx, name, recipe, blobs, kib):
 
 def _layers(ctx, found, closure):
     """Writes every layer; gives them in order, with the report of what is in them."""
+    least = 1 + int(bool(closure.debs)) + int(bool(found.entries))
+    if ctx.attr.layer_budget < least:
+        fail("a layer_budget of %d is too small; debs, system files and files of no deb need %d layers here" % (ctx.attr.layer_budget, least))
     debs = {deb.name: deb for deb in closure.debs}
     groups = deb_layers(closure.debs, max(1, ctx.attr.layer_budget - 2))
     composed = _compose(ctx, found, closure, groups)
@@ -204,7 +209,7 @@ distroless_image = rule(
         "timezone": attr.string(doc = "What /etc/localtime is: `Europe/Berlin`; tzdata must be in `contents`."),
         "locales": attr.string_list(doc = "Languages whose translations are kept."),
         "default_accounts": attr.bool(default = True, doc = "Whether root and nonroot are there."),
-        "layer_budget": attr.int(default = 10, doc = "How many layers the image may have."),
+        "layer_budget": attr.int(default = 10, doc = "How many layers the image may have: one for the system's own files, one for files of no deb, the others for debs."),
         "compression": attr.string(default = "gzip", values = ["gzip", "zstd", "none"], doc = "How layers are compressed."),
     },
     provides = [ImageInfo],
