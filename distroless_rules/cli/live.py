@@ -78,14 +78,14 @@ class Live:
     def print(self, text: str) -> None:
         """Print lines above."""
         with self._lock:
-            self._write(f"{self._home()}\x1b[J{text}\n{self._frame()}" if self._widths else f"{text}\n")
+            self._write(f"{self._erasure()}{text}\n{self._frame()}" if self._widths else f"{text}\n")
 
     def stop(self) -> None:
         """Take the lines away, for good."""
         self._ended.set()
         with self._lock:
             if self._widths:
-                self._write(f"{self._home()}\x1b[J")
+                self._write(self._erasure())
                 self._widths = []
         if self._ticker is not None:
             self._ticker.join()
@@ -94,11 +94,19 @@ class Live:
         while not self._ended.wait(_SECONDS):
             self.draw()
 
+    def _height(self) -> int:
+        """Give the rows that the lines on the screen take by now."""
+        columns = self._size().columns
+        return sum(max(1, -(-width // columns)) for width in self._widths)
+
     def _home(self) -> str:
         """Go to where the first line begins."""
-        columns = self._size().columns
-        rows = sum(max(1, -(-width // columns)) for width in self._widths)
-        return f"\x1b[{rows - 1}A\r" if rows > 1 else "\r"
+        up = self._height() - 1
+        return f"\x1b[{up}A\r" if up > 0 else "\r"
+
+    def _erasure(self) -> str:
+        """Delete the lines; to erase all that is below would let some terminals keep it among what scrolled away."""
+        return f"{self._home()}\x1b[{self._height()}M"
 
     def _frame(self) -> str:
         columns, lines = self._size()
