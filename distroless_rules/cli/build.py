@@ -18,8 +18,26 @@ __all__ = ["command", "summary"]
 _KINDS = ("docker-archive", "oci-archive")
 
 
-@click.command()
-@click.argument("patterns", nargs=-1, required=True)
+_FEW = 10
+_LINES = 20
+_NEGATIVE = ("-//", "-@", "-:")
+_MARK = "\0"  # no argument of a process holds it
+
+
+class _Command(click.Command):
+    """A command that takes ``-//app:slow`` for a pattern and not for options."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Mark such words, which the parser would refuse."""
+        return super().parse_args(ctx, [f"{_MARK}{word}" if word.startswith(_NEGATIVE) else word for word in args])
+
+
+def _unmarked(_: click.Context, __: click.Parameter, words: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(word.removeprefix(_MARK) for word in words)
+
+
+@click.command(cls=_Command)
+@click.argument("patterns", nargs=-1, required=True, callback=_unmarked)
 @click.option(
     "--output",
     "outputs",
@@ -53,14 +71,9 @@ def command(flags: Flags, patterns: tuple[str, ...], outputs: tuple[str, ...], a
 
 def summary(built: Built, seconds: float) -> list[str]:
     """Give the lines that end a build: what was made, and how much work it was."""
-    lines = []
-    if len(built.results) <= 10:
-        for result in built.results:
-            for path in result.paths[:20]:
-                digest = f" {result.digest}" if result.digest else ""
-                lines.append(f"  distroless-out/{path}{digest} ({size_text(result.size)})")
+    lines = _made(built)
     counts = built.counts
-    count = f"{len(built.results)} target{'s' if len(built.results) != 1 else ''}"
+    count = _counted(len(built.results), "target")
     if counts is None:
         lines.append(f"{count} up to date ({seconds:.2f} s)")
         return lines
@@ -70,9 +83,25 @@ def summary(built: Built, seconds: float) -> list[str]:
     if counts.skipped:
         parts.append(f"{counts.skipped} skipped")
     if counts.fetched:
-        parts.append(f"{counts.fetched} debs fetched ({size_text(counts.fetched_bytes)})")
-    lines.append(f"{count}, {counts.total} actions: {', '.join(parts)} ({seconds:.2f} s)")
+        parts.append(f"{_counted(counts.fetched, 'deb')} fetched ({size_text(counts.fetched_bytes)})")
+    lines.append(f"{count}, {_counted(counts.total, 'action')}: {', '.join(parts)} ({seconds:.2f} s)")
     return lines
+
+
+def _made(built: Built) -> list[str]:
+    """Give a line for each output; of many targets the images only."""
+    few = len(built.results) <= _FEW
+    lines = []
+    for result in built.results:
+        if few or result.digest:
+            digest = f" {result.digest}" if result.digest else ""
+            size = f" ({size_text(result.size)})" if len(result.paths) == 1 else ""
+            lines += [f"  distroless-out/{path}{digest}{size}" for path in result.paths]
+    return [*lines[:_LINES], f"  and {len(lines) - _LINES} more"] if len(lines) > _LINES else lines
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 def size_text(size: int) -> str:

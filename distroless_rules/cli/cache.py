@@ -48,8 +48,9 @@ def stats(flags: Flags) -> None:
     from distroless_rules.storage import gc
 
     folder = _folder(flags.cache_dir)
+    usages = list(gc.stats(folder))
     click.echo(folder)
-    for usage in gc.stats(folder):
+    for usage in usages:
         click.echo(f"  {usage.kind:<15} {usage.count:>8}  {size_text(usage.bytes):>9}")
 
 

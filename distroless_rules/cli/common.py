@@ -176,9 +176,8 @@ def print_messages(messages: Iterable[str]) -> None:
 
 
 def _here() -> Path:
-    """Give the working folder as the user sees it, links kept; so that messages name what was typed."""
+    """Give the working folder as the user sees it, links kept, so that messages name what was typed. Source: pwd(1)."""
     logical = os.environ.get("PWD", "")
     actual = Path.cwd()
-    if logical and Path(logical).is_absolute() and Path(logical).exists() and Path(logical).samefile(actual):
-        return Path(logical)
-    return actual
+    plain = Path(logical).is_absolute() and ".." not in Path(logical).parts
+    return Path(logical) if plain and Path(logical).exists() and Path(logical).samefile(actual) else actual

@@ -116,13 +116,16 @@ class Resolver:
         return self.loader.package(label.repo, label.package)
 
     def _package_above(self, label: Label) -> str:
-        """Give the right label for a file that is named below a folder that is no package."""
+        """Give the right label for a file below a folder that is no package, or a target without its colon."""
         files = self.loader.files_of(label.repo)
         folder = label.package
         while folder:
             folder = folder.rpartition("/")[0]
             if files.is_package(folder) and files.is_file(label.path):
                 return str(Label(label.repo, folder, label.path[len(folder) :].lstrip("/")))
+        above, _, last = label.package.rpartition("/")
+        if last == label.name and files.is_package(above) and last in self.loader.package(label.repo, above).targets:
+            return str(Label(label.repo, above, last))
         return ""
 
     def _similar_package(self, label: Label) -> str:

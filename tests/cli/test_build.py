@@ -65,7 +65,7 @@ def test_an_image_is_named_with_its_digest_and_size(commands: Commands) -> None:
 
 def test_files_are_named_and_in_place(commands: Commands) -> None:
     ran = commands.run("build", "//:text")
-    assert _plain(ran.err) == "  distroless-out/text.txt (8 B)\n1 target, 1 actions: 1 run, 0 cached (<seconds>)\n"
+    assert _plain(ran.err) == "  distroless-out/text.txt (8 B)\n1 target, 1 action: 1 run, 0 cached (<seconds>)\n"
     assert (commands.root / "distroless-out/text.txt").read_text("utf-8") == "one\ntwo\n"
 
 
