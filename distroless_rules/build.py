@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from distroless_rules import outputs, state
 from distroless_rules.actions.analysis import Analysis
-from distroless_rules.errors import AnalysisError, DistrolessError, StaleLockError
+from distroless_rules.errors import AnalysisError, DistrolessError, FormatError, StaleLockError
 from distroless_rules.execution import events
 from distroless_rules.project import Project
 from distroless_rules.values.request import Request
@@ -90,7 +90,7 @@ def _made(
     while True:
         outcome = machine.execute(analysis, keep_going)
         for failure in outcome.failures:
-            if failure.action and isinstance(failure.error, AnalysisError) and failure.error.at is None:
+            if failure.action and isinstance(failure.error, (AnalysisError, FormatError)) and failure.error.at is None:
                 failure.error.at = analysis.places.get(failure.action.owner)
         if outcome.failures and not keep_going:
             raise outcome.failures[0].error

@@ -41,7 +41,7 @@ class Sources:
         base: base-files, base-passwd and libc-bin, as far as the archive has them, for their effects.
         read: gives the bytes of a regular file of a deb or of the user.
         lay: gives the entries of a declared file, folder, link or tree at its path; owner and mode are set later.
-        certificates: (input, PEM text) to add to the CA bundle.
+        certificates: (file name, PEM text) to add to the CA bundle.
     """
 
     debs: Mapping[str, DebIndex]
@@ -99,6 +99,7 @@ def compose(options: Options, sources: Sources) -> Composition:
         _apply(work, effect)
     _add_debs(work)
     _read_scripts(work)
+    compose_users.join(options, accounts)
     _add_files(work)
     for effect in registry.LAST:
         _apply(work, effect)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -177,7 +178,7 @@ def _user(row: Mapping[str, Any]) -> UserSpec:
         name=_name(row["name"]),
         uid=_id(row.get("uid")),
         group=row.get("group") or ("" if gid is None else str(gid)),
-        home=_field(row.get("home")),
+        home=_home(row.get("home")),
         shell=_field(row.get("shell")),
         gecos=_field(row.get("gecos")),
         groups=tuple(row.get("groups", ())),
@@ -192,9 +193,15 @@ def _name(name: str) -> str:
     return name
 
 
+def _home(text: str | None) -> str:
+    if text and not text.startswith("/"):
+        raise AnalysisError(f'use the home folder "{text}"', "it is not an absolute path")
+    return _field(text)
+
+
 def _field(text: str | None) -> str:
     if text and (":" in text or "\n" in text):
-        raise AnalysisError(f'add a user with "{text}"', "fields of passwd(5) hold no colon or line break")
+        raise AnalysisError(f"add a user with {json.dumps(text)}", "fields of passwd(5) hold no colon or line break")
     return text or ""
 
 

@@ -10,7 +10,7 @@ from distroless_rules.deb.package import DebIndex
 from distroless_rules.errors import AnalysisError
 from distroless_rules.values.tree import Entry
 
-__all__ = ["start"]
+__all__ = ["join", "start"]
 
 NOBODY = 65534
 _MASTERS = "usr/share/base-passwd"
@@ -24,7 +24,7 @@ def start(options: Options, base: Mapping[str, DebIndex], read: Callable[[Entry]
     """
     accounts = Accounts()
     for group in options.groups:
-        accounts.add_group(group.name, group.gid, group.members)
+        accounts.add_group(group.name, group.gid)
     for spec in options.users:
         _declare(accounts, spec)
     if options.defaults:
@@ -35,6 +35,24 @@ def start(options: Options, base: Mapping[str, DebIndex], read: Callable[[Entry]
     if options.defaults:
         _default(accounts, "nobody", NOBODY, "/nonexistent", group="nogroup")
     return accounts
+
+
+def join(options: Options, accounts: Accounts) -> None:
+    """Put declared users into their groups, once everyone is known.
+
+    Raises:
+        AnalysisError: if a group has a member that is nobody, or a user belongs to a group that is none.
+    """
+    for group in options.groups:
+        for member in group.members:
+            accounts.ids(member, f'put "{member}" into group "{group.name}"')
+        accounts.add_group(group.name, members=group.members)
+    for user in options.users:
+        if user.group.isdecimal() and all(group.gid != int(user.group) for group in accounts.groups.values()):
+            accounts.add_group(user.name, int(user.group), strict=False)
+        for name in user.groups:
+            accounts.gid(name, f'put "{user.name}" into group "{name}"')
+            accounts.add_group(name, members=(user.name,))
 
 
 def _masters(base: Mapping[str, DebIndex], read: Callable[[Entry], bytes]) -> tuple[str, str]:
@@ -69,5 +87,3 @@ def _declare(accounts: Accounts, spec: UserSpec) -> None:
         raise AnalysisError(doing, "it is declared twice")
     home, shell = spec.home or f"/home/{spec.name}", spec.shell or NOLOGIN
     accounts.add_user(Account(spec.name, uid, gid, spec.gecos, home, shell))
-    for group in spec.groups:
-        accounts.add_group(group, members=(spec.name,))

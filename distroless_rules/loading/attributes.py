@@ -169,7 +169,7 @@ def check(rule: str, schemas: Mapping[str, Attribute], values: Mapping[str, Any]
 
 def a_or_an(kind: str) -> str:
     """Give the name of a rule with its article."""
-    return f"an {kind}" if kind[0] in "aeiou" else f"a {kind}"
+    return f"an {kind}" if kind[0] in "aeiou" and not kind.startswith(("uni", "use")) else f"a {kind}"
 
 
 def _check_branches(name: str, attribute: Attribute, value: Any) -> None:
@@ -194,7 +194,8 @@ def checked(name: str, attribute: Attribute, value: Any) -> Any:
         AnalysisError: if it has another type or is not allowed.
     """
     if not _fits(attribute, value):
-        raise AnalysisError(f'set "{name}"', f"expected {_SHAPES[attribute.type]}, got {shown(value)}")
+        shape = _SHAPES[attribute.type] + (" or a list of labels" if attribute.allow_list else "")
+        raise AnalysisError(f'set "{name}"', f"expected {shape}, got {shown(value)}")
     if attribute.values and value not in attribute.values:
         allowed = ", ".join(_literal(allowed) for allowed in attribute.values)
         hint = did_you_mean(value, attribute.values) if isinstance(value, str) else ""

@@ -1,8 +1,9 @@
 """Compose: the indexes of an image's debs and its declared files in, the rows of each layer out.
 
 Inputs: ``deb/<name>/index`` and ``deb/<name>/tree`` for every deb; ``base/<name>/index`` and ``base/<name>/tree`` for
-base-files, base-passwd and libc-bin where the archive has them; ``file/<n>`` for declared files. A tree or file is
-opened only when something is made of its bytes. Parameters: ``deb.compose_options.Options``.
+base-files, base-passwd and libc-bin where the archive has them; ``file/<n>`` for declared files and
+``certificate/<file name>`` for certificates. A tree or file is opened only when something is made of its bytes.
+Parameters: ``deb.compose_options.Options``.
 
 Outputs: ``recipe/NN`` for each layer of debs, ``recipe/system``, ``recipe/app``, ``generated``, ``report``.
 """
@@ -36,7 +37,7 @@ def _perform(bench: Workbench) -> None:
         base=inputs.indexes("base"),
         read=inputs.read,
         lay=inputs.lay,
-        certificates=tuple((name, inputs.whole(name)) for name in options.ca_bundle),
+        certificates=tuple((name.rpartition("/")[2], inputs.whole(name)) for name in options.ca_bundle),
     )
     made = compose(options, sources)
     for name, rows in made.recipes.items():
@@ -96,4 +97,4 @@ class _Inputs:
         return file
 
 
-TOOL = Tool("Compose", "1", _perform)
+TOOL = Tool("Compose", "2", _perform)

@@ -71,7 +71,7 @@ class Scene:
             without an archive.
         accounts: the users and groups.
         read: gives the bytes of a regular file of a deb or of the user.
-        extra_certificates: (label, PEM text) that the image adds to the CA bundle.
+        extra_certificates: (file name, PEM text) that the image adds to the CA bundle.
         warnings: what people should know, in order.
         acts: (deb, what its scripts do), once they have been read.
     """

@@ -42,8 +42,10 @@ def _os_release(scene: Scene) -> Iterator[Change]:
 def _changed(text: bytes, fields: Mapping[str, str]) -> bytes:
     lines = text.decode().splitlines()
     for key, value in sorted(fields.items()):
-        if not _KEY.fullmatch(key) or "\n" in value:
+        if not _KEY.fullmatch(key):
             raise AnalysisError(f'set "{key}" in os-release', "keys are capital letters, digits and underscores")
+        if "\n" in value:
+            raise AnalysisError(f'set "{key}" in os-release', "its value has more than one line")
         quoted = _SPECIAL.sub(r"\\\g<0>", value)
         line = f'{key}="{quoted}"'
         at = next((n for n, old in enumerate(lines) if old.startswith(f"{key}=")), len(lines))

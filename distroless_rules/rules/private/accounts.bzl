@@ -21,9 +21,9 @@ user = rule(
     attrs = {
         "username": attr.string(doc = "Its name; the target's name when left out."),
         "uid": attr.int(mandatory = True, doc = "Its number."),
-        "gid": attr.int(default = -1, doc = "Its group's number; the same as `uid` when left out."),
-        "home": attr.string(doc = "Its home folder; `/home/<name>` when left out."),
-        "shell": attr.string(default = "/sbin/nologin", doc = "Its shell; nothing needs to be there."),
+        "gid": attr.int(default = -1, doc = "Its group's number; the same as `uid` when left out. A group of its name is made if none has the number."),
+        "home": attr.string(doc = "Its home folder, mode 0700; `/home/<name>` when left out."),
+        "shell": attr.string(default = "/usr/sbin/nologin", doc = "Its shell; `/usr/sbin/nologin`, which need not be there, if the image lacks it."),
         "gecos": attr.string(doc = "Its full name."),
         "groups": attr.string_list(doc = "Further groups that it belongs to."),
     },

@@ -16,7 +16,8 @@ def entry(label, path, kind, mode, owner, file = None, target = ""):
     """
     if not path.startswith("/"):
         fail("\"%s\" is not an absolute path; did you mean \"/%s\"?" % (path, path))
-    if mode and not all([digit in "01234567" for digit in mode.elems()]):
+    digits = mode.removeprefix("0") if len(mode) > 4 else mode
+    if mode and (len(digits) not in (3, 4) or not all([digit in "01234567" for digit in digits.elems()])):
         fail("\"%s\" is not an octal mode such as \"0644\"" % mode)
     return struct(path = path, kind = kind, mode = mode, owner = owner, file = file, target = target, label = label)
 

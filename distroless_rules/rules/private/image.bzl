@@ -38,7 +38,10 @@ def _gather(deps):
     return found
 
 def _gather_files(dep, found):
-    for file in dep[DefaultInfo].files.to_list():
+    files = dep[DefaultInfo].files.to_list()
+    if not files:
+        fail("%s gives nothing that an image is made of; debs, files and accounts are named themselves, or by an alias" % dep[DefaultInfo].label.canonical)
+    for file in files:
         if file.extension != "deb":
             fail("%s has no place in the image; put it there with files(srcs = {\"/path\": \"%s\"})" % (file.short_path, file.basename))
         found.local.append(file)
@@ -61,8 +64,10 @@ def _compose(ctx, found, closure, layers):
         rows.append(row)
     certificates = []
     for file in found.certificates:
-        certificates.append("file/%d" % (len(rows) + len(certificates)))
-        inputs[certificates[-1]] = file
+        name = "certificate/" + file.basename.removesuffix("." + file.extension) + ".crt"
+        if inputs.setdefault(name, file) != file:
+            fail("%s and %s are certificates of one name; rename one of them" % (inputs[name].short_path, file.short_path))
+        certificates.append(name)
     recipes = ["recipe/" + _two_digits(number) for number in range(len(layers))] + ["recipe/system", "recipe/app"]
     outputs = {name: ctx.actions.declare_file("%s.%s" % (ctx.label.name, name)) for name in recipes}
     outputs["generated"] = ctx.actions.declare_file(ctx.label.name + ".generated")

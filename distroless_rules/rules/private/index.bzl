@@ -8,6 +8,8 @@ def _two_digits(number):
 def _distroless_index(ctx):
     if not ctx.attr.image and not ctx.attr.images:
         fail("an index needs an image, or images")
+    if ctx.attr.platforms and not ctx.attr.image:
+        fail("platforms says what image is built for, and there is no image")
     images = [target[ImageInfo] for target in ctx.attr.image + ctx.attr.images]
     index = ctx.actions.declare_file(ctx.label.name + ".index")
     descriptor = ctx.actions.declare_file(ctx.label.name + ".descriptor")
