@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from distroless_rules.cli.common import Flags, build_here, build_options, note
+from distroless_rules.cli.common import Flags, build_here, build_options, note, size_text
 from distroless_rules.errors import BuildError, RequestError
 
 if TYPE_CHECKING:
@@ -102,17 +102,6 @@ def _made(built: Built) -> list[str]:
 
 def _counted(count: int, noun: str) -> str:
     return f"{count} {noun}{'' if count == 1 else 's'}"
-
-
-def size_text(size: int) -> str:
-    """Write a number of bytes for people: ``12.3 MB``."""
-    if size < 1000:
-        return f"{size} B"
-    value, units = size / 1000, ["kB", "MB", "GB", "TB"]
-    while value >= 999.95 and len(units) > 1:
-        value /= 1000
-        units.pop(0)
-    return f"{value:.1f} {units[0]}"
 
 
 def _archive(text: str) -> tuple[str, str]:

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import click
 
-from distroless_rules.cli.build import size_text
-from distroless_rules.cli.common import Flags, note, options
+from distroless_rules.cli.common import Flags, note, options, size_text
 from distroless_rules.errors import ConfigError, RequestError, StorageError
 
 __all__ = ["command"]

@@ -19,7 +19,17 @@ if TYPE_CHECKING:
     from distroless_rules.project import Project
     from distroless_rules.values.request import Request
 
-__all__ = ["Flags", "build_here", "build_options", "images", "note", "open_here", "options", "print_messages"]
+__all__ = [
+    "Flags",
+    "build_here",
+    "build_options",
+    "images",
+    "note",
+    "open_here",
+    "options",
+    "print_messages",
+    "size_text",
+]
 
 T = TypeVar("T")
 
@@ -173,6 +183,17 @@ def print_messages(messages: Iterable[str]) -> None:
     """Print what BUILD files printed."""
     for message in messages:
         note(f"DEBUG: {message}")
+
+
+def size_text(size: int) -> str:
+    """Write a number of bytes for people: ``12.3 MB``."""
+    if size < 1000:
+        return f"{size} B"
+    value, units = size / 1000, ["kB", "MB", "GB", "TB"]
+    while value >= 999.95 and len(units) > 1:
+        value /= 1000
+        units.pop(0)
+    return f"{value:.1f} {units[0]}"
 
 
 def _here() -> Path:

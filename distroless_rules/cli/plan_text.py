@@ -17,7 +17,7 @@ from distroless_rules.actions.action import Action
 from distroless_rules.actions.analysis import Wanted
 from distroless_rules.actions.artifact import Artifact, Root
 from distroless_rules.actions.stages import Stages
-from distroless_rules.cli.build import size_text
+from distroless_rules.cli.common import size_text
 from distroless_rules.execution.forecast import Forecast, State
 
 __all__ = ["Planned", "drawn"]

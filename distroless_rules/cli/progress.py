@@ -8,7 +8,7 @@ import threading
 import time
 from dataclasses import dataclass
 
-from distroless_rules.cli.common import note
+from distroless_rules.cli.common import note, size_text
 from distroless_rules.cli.live import Live, Row
 from distroless_rules.execution import events
 
@@ -126,7 +126,7 @@ class Progress:
         return [*rows, Row(f"  and {hidden} more", style="2")] if hidden else rows
 
     def _head(self) -> str:
-        fetched = f"{self._fetched / 1e6:.1f} MB fetched" if self._fetched else ""
+        fetched = f"{size_text(self._fetched)} fetched" if self._fetched else ""
         if self._locking:
             return f"Locking debs: {fetched or 'fetching'}"
         text = f"[{len(self._ended)}/{self._total}] actions, {self._cached} cached"

@@ -16,8 +16,12 @@ import pty
 import re
 import select
 import struct
+import subprocess
 import termios
+import time
+from collections.abc import Sequence
 from types import TracebackType
+from typing import Any
 
 __all__ = ["Screen", "Terminal"]
 
@@ -125,6 +129,26 @@ class Terminal:
             self.screen.feed(os.read(self._master, 1 << 16).decode())
             taken = True
         return taken
+
+    def start(self, command: Sequence[str], **options: Any) -> subprocess.Popen[bytes]:
+        """Start a program of which this is the terminal: standard streams, and where Ctrl-C comes from."""
+        streams: dict[str, Any] = {"stdin": self.descriptor, "stdout": self.descriptor, "stderr": self.descriptor}
+        return subprocess.Popen(
+            command,
+            start_new_session=True,
+            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+            **(streams | options),
+        )
+
+    def watch(self, process: subprocess.Popen[bytes], until: str = "", seconds: float = 60) -> list[str]:
+        """Give all that was on the screen until the program ended, or a text was there."""
+        seen = [self.text()]
+        deadline = time.monotonic() + seconds
+        while process.poll() is None and not (until and until in seen[-1]):
+            assert time.monotonic() < deadline, f"it does not end, and shows:\n{seen[-1]}"
+            self.take(0.02)
+            seen.append(self.text())
+        return [*seen, self.text()]
 
     def type(self, data: bytes) -> None:
         """Press keys."""
