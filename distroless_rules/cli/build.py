@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from distroless_rules.cli.common import Flags, build_here, build_options, note, size_text
+from distroless_rules.cli.common import Flags, build_here, build_options, counted, note, size_text
 from distroless_rules.errors import BuildError, RequestError
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def summary(built: Built, seconds: float) -> list[str]:
     """Give the lines that end a build: what was made, and how much work it was."""
     lines = _made(built)
     counts = built.counts
-    count = _counted(len(built.results), "target")
+    count = counted(len(built.results), "target")
     if counts is None:
         lines.append(f"{count} up to date ({seconds:.2f} s)")
         return lines
@@ -83,8 +83,8 @@ def summary(built: Built, seconds: float) -> list[str]:
     if counts.skipped:
         parts.append(f"{counts.skipped} skipped")
     if counts.fetched:
-        parts.append(f"{_counted(counts.fetched, 'deb')} fetched ({size_text(counts.fetched_bytes)})")
-    lines.append(f"{count}, {_counted(counts.total, 'action')}: {', '.join(parts)} ({seconds:.2f} s)")
+        parts.append(f"{counted(counts.fetched, 'deb')} fetched ({size_text(counts.fetched_bytes)})")
+    lines.append(f"{count}, {counted(counts.total, 'action')}: {', '.join(parts)} ({seconds:.2f} s)")
     return lines
 
 
@@ -98,10 +98,6 @@ def _made(built: Built) -> list[str]:
             size = f" ({size_text(result.size)})" if len(result.paths) == 1 else ""
             lines += [f"  distroless-out/{path}{digest}{size}" for path in result.paths]
     return [*lines[:_LINES], f"  and {len(lines) - _LINES} more"] if len(lines) > _LINES else lines
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 def _archive(text: str) -> tuple[str, str]:

@@ -27,10 +27,10 @@ def _folder(option: str) -> Path:
     from distroless_rules.project import cache_folder
 
     try:
-        workspace = workspaces.read(workspaces.find_root(Path.cwd()))
+        root = workspaces.find_root(Path.cwd())
     except ConfigError:
-        workspace = Workspace(Path.cwd(), "")
-    return cache_folder(workspace, option)
+        return cache_folder(Workspace(Path.cwd(), ""), option)
+    return cache_folder(workspaces.read(root), option)
 
 
 def _size(text: str) -> int:
@@ -76,6 +76,7 @@ def verify(flags: Flags) -> None:
     for damage in damaged:
         click.echo(f"{damage.path}: {damage.cause}")
     if damaged:
-        cause = f"{len(damaged)} files were damaged and are set aside; what they held will be made again"
+        what = "1 file was damaged and is" if len(damaged) == 1 else f"{len(damaged)} files were damaged and are"
+        cause = f"{what} set aside; what was in there will be made again"
         raise StorageError("trust the cache", cause)
     note("every blob is what its name says")

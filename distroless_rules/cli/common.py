@@ -23,6 +23,7 @@ __all__ = [
     "Flags",
     "build_here",
     "build_options",
+    "counted",
     "images",
     "note",
     "open_here",
@@ -183,6 +184,11 @@ def print_messages(messages: Iterable[str]) -> None:
     """Print what BUILD files printed."""
     for message in messages:
         note(f"DEBUG: {message}")
+
+
+def counted(count: int, noun: str) -> str:
+    """Write how many there are of something: ``1 deb``, ``2 debs``."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 def size_text(size: int) -> str:

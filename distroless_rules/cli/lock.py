@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from distroless_rules.cli.common import Flags, note, open_here, options
+from distroless_rules.cli.common import Flags, counted, note, open_here, options
 from distroless_rules.errors import LockError, RequestError
 
 if TYPE_CHECKING:
@@ -42,10 +42,12 @@ def command(flags: Flags, debs: tuple[str, ...], check: bool, update: bool) -> N
         project = open_here(flags, progress)
         old = project.read_lock()
         new = project.make_lock("as asked" if old else "there is no distroless.lock", names if update else None)
-    for line in _differences(old, new):
+    lines = _differences(old, new)
+    for line in lines:
         click.echo(line)
-    count = sum(len(debs) for archive in new.archives.values() for debs in archive.debs.values())
-    note(f"distroless.lock holds {count} debs" if old != new else f"distroless.lock is unchanged ({count} debs)")
+    count = counted(sum(len(debs) for archive in new.archives.values() for debs in archive.debs.values()), "deb")
+    same = ", the same as before" if old and not lines else ""  # the archive's own files may be others
+    note(f"distroless.lock is unchanged ({count})" if old == new else f"distroless.lock holds {count}{same}")
 
 
 def _check(project: Project) -> None:

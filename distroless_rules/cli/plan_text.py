@@ -17,7 +17,7 @@ from distroless_rules.actions.action import Action
 from distroless_rules.actions.analysis import Wanted
 from distroless_rules.actions.artifact import Artifact, Root
 from distroless_rules.actions.stages import Stages
-from distroless_rules.cli.common import size_text
+from distroless_rules.cli.common import counted, size_text
 from distroless_rules.execution.forecast import Forecast, State
 
 __all__ = ["Planned", "drawn"]
@@ -221,12 +221,11 @@ def _states_text(states: Sequence[State]) -> str:
 
 def _summary(planned: Planned) -> str:
     states = list(planned.states.values())
-    count = f"{len(states)} actions" if len(states) != 1 else "1 action"
-    line = f"{count}: {states.count(State.CACHED)} cached, {states.count(State.RUN)} to run"
+    line = f"{counted(len(states), 'action')}: {states.count(State.CACHED)} cached, {states.count(State.RUN)} to run"
     if maybe := states.count(State.OPEN):
         line += f", {maybe} may run (it depends on what runs before)"
     downloads = planned.forecast.downloads
     if downloads:
         size = sum(artifact.digest.size for artifact in downloads if artifact.digest)
-        line += f"; {len(downloads)} deb{'s' if len(downloads) > 1 else ''} to fetch ({size_text(size)})"
+        line += f"; {counted(len(downloads), 'deb')} to fetch ({size_text(size)})"
     return line
