@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from distroless_rules.cli.common import Flags, build_here, build_options, images
+from distroless_rules.errors import RequestError
 
 __all__ = ["command"]
 
@@ -25,6 +26,8 @@ def command(flags: Flags, target: str, as_json: bool, files: bool) -> None:
 
     if (Path(target) / "index.json").is_file():
         layouts = [(target, Path(target))]
+    elif target.startswith("/") and not target.startswith("//"):
+        raise RequestError(f'inspect "{target}"', "it is not the folder of an OCI layout: it has no index.json")
     else:
         layouts = images(*build_here(flags, [target]), f'inspect "{target}"')
     found = [(label, image, _report(folder)) for label, folder in layouts for image in layout.images(folder)]
