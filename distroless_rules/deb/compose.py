@@ -226,7 +226,12 @@ def _resolved_user(options: Options, accounts: Accounts) -> str:
 
 
 def _check_parents(tree: Tree) -> None:
+    checked: set[str] = set()
     for claim in tree:
+        folder = claim.entry.path.rpartition("/")[0]
+        if folder in checked:
+            continue
+        checked.add(folder)
         for parent in parents(claim.entry.path):
             above = tree.claim(parent)
             if above is not None and above.entry.kind is not Kind.DIRECTORY:
@@ -263,8 +268,9 @@ def _split(tree: Tree, rows: Mapping[str, tuple[str, int]], count: int) -> dict[
         if entry.kind is Kind.FILE and not entry.source:
             source, offset = rows[entry.sha256]
             entry = replace(entry, source=source, offset=offset)
-        for parent in parents(entry.path):
-            layer.setdefault(parent, folders.get(parent) or Entry.directory(parent))
+        if entry.path.rpartition("/")[0] not in layer:
+            for parent in parents(entry.path):
+                layer.setdefault(parent, folders.get(parent) or Entry.directory(parent))
         layer[entry.path] = entry
     return {name: order(layer.values()) for name, layer in layers.items()}
 

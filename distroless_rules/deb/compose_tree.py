@@ -41,12 +41,15 @@ class Tree:
 
     def __init__(self) -> None:
         self._claims: dict[str, Claim] = {}
+        self._order: list[str] | None = None  # the paths in order, until one comes or goes
         self._links: set[str] = set()
         self._folders: dict[str, str] = {}
 
     def __iter__(self) -> Iterator[Claim]:
         """Give the claims in the order of the bytes of their paths."""
-        for path in sorted(self._claims, key=sort_key):
+        if self._order is None:
+            self._order = sorted(self._claims, key=sort_key)
+        for path in self._order:
             yield self._claims[path]
 
     def __contains__(self, path: str) -> bool:
@@ -131,12 +134,16 @@ class Tree:
 
     def remove(self, path: str) -> None:
         """Take ``path`` itself out, if it is there."""
-        if self._claims.pop(path, None) is not None and path in self._links:
+        if self._claims.pop(path, None) is None:
+            return
+        self._order = None
+        if path in self._links:
             self._links.discard(path)
             self._folders.clear()
 
     def _put(self, path: str, claim: Claim) -> None:
         self._claims[path] = claim
+        self._order = None
         if claim.entry.kind is Kind.SYMLINK:
             self._links.add(path)
             self._folders.clear()

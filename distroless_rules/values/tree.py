@@ -76,6 +76,9 @@ class Entry:
         return Entry(path, Kind.SYMLINK, 0o777, target=target)
 
 
+_encode = json.JSONEncoder(separators=(",", ":")).encode
+
+
 def order(entries: Iterable[Entry]) -> list[Entry]:
     """Sort entries by the bytes of their paths, so that each folder comes before what is in it."""
     return sorted(entries, key=lambda entry: sort_key(entry.path))
@@ -84,7 +87,7 @@ def order(entries: Iterable[Entry]) -> list[Entry]:
 def dump(entries: Iterable[Entry]) -> bytes:
     """Write entries as JSON lines in the order given; ASCII only, so surrogate escapes survive."""
     rows = (
-        json.dumps(
+        _encode(
             [
                 e.path,
                 e.kind.value,
@@ -98,8 +101,7 @@ def dump(entries: Iterable[Entry]) -> bytes:
                 e.offset,
                 e.xattrs,
                 e.mtime,
-            ],
-            separators=(",", ":"),
+            ]
         )
         for e in entries
     )
