@@ -64,6 +64,7 @@ def _dashed(token: str) -> str:
     cls=_Verbs,
     context_settings={"help_option_names": ["-h", "--help"], "token_normalize_func": _dashed},
     subcommand_metavar="VERB [ARGUMENTS]...",
+    epilog='Completion in bash: eval "$(_DISTROLESS_COMPLETE=bash_source distroless)"',
 )
 @click.version_option(__version__, prog_name="distroless", message="%(prog)s %(version)s")
 def command() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import click
 
 from distroless_rules.cli.common import Flags, build_here, build_options, images, note
@@ -16,7 +18,13 @@ __all__ = ["command"]
 @click.option(
     "--runtime", type=click.Choice(["podman", "crun", "runc"]), help="The runtime; else the first one that works here."
 )
-@click.option("-e", "--env", multiple=True, metavar="KEY=VALUE", help="An environment variable of the container.")
+@click.option(
+    "-e",
+    "--env",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="An environment variable of the container; KEY alone passes on the one set here.",
+)
 @click.option(
     "-v",
     "--volume",
@@ -52,6 +60,7 @@ def command(
     """
     from distroless_rules.oci import runtime as runtimes
 
+    variables = _variables(env)
     found = images(*build_here(flags, [target]), f'run "{target}"')
     if len(found) > 1:
         raise RequestError(f'run "{target}"', f"it is {len(found)} images", hint="name one")
@@ -59,7 +68,7 @@ def command(
         found[0][1],
         list(arguments),
         runtime=runtime,
-        env=dict(_pair(text) for text in env),
+        env=variables,
         volumes=list(volumes),
         network=network,
         user=user or None,
@@ -68,8 +77,13 @@ def command(
     )
 
 
-def _pair(text: str) -> tuple[str, str]:
-    import os
-
-    key, equals, value = text.partition("=")
-    return key, value if equals else os.environ.get(key, "")
+def _variables(texts: tuple[str, ...]) -> dict[str, str]:
+    """Read variables; one without a value has the value it has here, and is left out if it has none."""
+    found = {}
+    for text in texts:
+        key, equals, value = text.partition("=")
+        if not key:
+            raise RequestError(f'read --env "{text}"', "expected KEY=VALUE, or the KEY of a variable that is set here")
+        if equals or key in os.environ:
+            found[key] = value if equals else os.environ[key]
+    return found

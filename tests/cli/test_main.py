@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -31,6 +34,22 @@ def test_every_verb_has_help(tmp_path: Path, verb: str) -> None:
 
 def test_version(tmp_path: Path) -> None:
     assert _commands(tmp_path).run("--version").out == f"distroless {__version__}\n"
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered"), [("bu", "build"), ("build --keep", "--keep-going"), ("cache v", "verify")]
+)
+def test_completion(typed: str, offered: str) -> None:
+    words = ["distroless", *typed.split()]
+    env = os.environ | {"_DISTROLESS_COMPLETE": "bash_complete", "COMP_WORDS": " ".join(words)}
+    ran = subprocess.run(
+        [sys.executable, "-m", "distroless_rules"],
+        env=env | {"COMP_CWORD": str(len(words) - 1)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert (ran.stdout, ran.stderr) == (f"plain,{offered}\n", "")
 
 
 @pytest.mark.parametrize(

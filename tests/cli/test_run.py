@@ -105,10 +105,10 @@ def test_streams_are_the_programs(machine: Machine) -> None:
 
 
 def test_variables(machine: Machine) -> None:
-    said = "echo $FROM-$GIVEN-$PASSED-$ABSENT-$HIDDEN"
+    said = "echo $FROM-$GIVEN-$PASSED-${ABSENT-absent}-$HIDDEN"
     flags = ["-e", "GIVEN=a=b", "--env", "PASSED", "-e", "ABSENT", "-e", "FROM=me"]
     env = {"PASSED": "along", "HIDDEN": "x"}
-    assert machine.run("--", said, env=env, flags=flags) == (0, "me-a=b-along--\n", "")
+    assert machine.run("--", said, env=env, flags=flags) == (0, "me-a=b-along-absent-\n", "")
 
 
 def test_volumes_user_and_a_read_only_root(machine: Machine, tmp_path: Path) -> None:
