@@ -16,6 +16,7 @@ from distroless_rules.actions.context import Context
 from distroless_rules.errors import AnalysisError, DistrolessError, LoadError, Location, StaleLockError
 from distroless_rules.loading.interpreter import BUILTIN_PREFIX, Module
 from distroless_rules.loading.loader import DISPATCH, Loader
+from distroless_rules.loading.package import Rule
 from distroless_rules.targets.graph import TargetGraph
 from distroless_rules.targets.target import Key, Kind, Refs, Target
 from distroless_rules.values.label import Label
@@ -78,6 +79,7 @@ class Session:
         self._requests: Iterator[tuple[Target, dict[str, Any]]] = iter(())
         self._now: Target | None = None
         self._enter: Callable[[str], None] = lambda name: None
+        self._analysing: Callable[[Rule], None] = lambda rule: None
         self._summaries: dict[Key, dict[str, Any]] = {}
 
     def calls(self) -> dict[str, Any]:
@@ -98,6 +100,7 @@ class Session:
         found = {str(at): module for at, module in enumerate(modules.values())}
         found[f"{BUILTIN_PREFIX}prelude.bzl"] = loader.builtin("prelude.bzl")
         self._enter = loader.interpreter.enter
+        self._analysing = loader.analysing
         try:
             loader.interpreter.evaluate(f"{BUILTIN_PREFIX}analysis", source, found.__getitem__, {})
         except DistrolessError as error:
@@ -179,6 +182,7 @@ class Session:
         if self._now is None:
             return ""
         if self._now.declared is not None:
+            self._analysing(self._now.declared.rule)
             self._enter(f'{self._now.declared.rule.module} for "{self._now.key}"')
         return json.dumps(request)
 
@@ -191,7 +195,8 @@ class Session:
         inside = f" (in {error.at})" if users else ""
         at = loader.refined(target.declared)
         if isinstance(error, LoadError):
-            return AnalysisError(f'analyse "{target.key}"', error.cause + inside, at=at, hint=error.hint)
+            cause = error.cause if error.doing.startswith("evaluate ") else f"it cannot {error.doing}: {error.cause}"
+            return AnalysisError(f'analyse "{target.key}"', cause + inside, at=at, hint=error.hint)
         error.at = at
         error.cause += inside
         return error

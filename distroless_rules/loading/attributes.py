@@ -102,6 +102,8 @@ def schema(raw: Mapping[str, Mapping[str, Any]]) -> dict[str, Attribute]:
         for key in ("values", "allow_files"):
             if isinstance(given.get(key), list):
                 given[key] = tuple(given[key])
+        if given["type"] in LABEL_TYPES:
+            given["default"] = _with_text(given.get("default"))
         attribute = made[name] = Attribute(**given)
         if attribute.default is not None and not _fits(attribute, attribute.default):
             cause = f"expected {_SHAPES[attribute.type]}, got {shown(attribute.default)}"

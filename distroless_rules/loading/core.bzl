@@ -27,6 +27,7 @@ config_setting = rule(
     attrs = {
         "platforms": attr.string_list(configurable = False, doc = "Platforms, one of which must be built for: `linux/arm64`."),
         "define": attr.string_dict(configurable = False, doc = "Values that `--define` must have given."),
+        "define_values": attr.string_dict(configurable = False, doc = "The same as `define`, under Bazel's name."),
         "values": attr.string_dict(configurable = False, doc = "The same as `define`, under Bazel's name: `{\"define\": \"key=value\"}`."),
     },
 )

@@ -74,8 +74,9 @@ class Loader:
         self._packages: dict[tuple[str, str], Package] = {}
         self._builtin_files = WorkspaceFiles(_HERE.parent, "BUILD")
         self._evaluating: list[tuple[Label, Package | None]] = []
+        self._analysing: Rule | None = None
         self._builtins: dict[str, Module] = {}
-        for file in (names.ATTR, names.PRELUDE, names.CORE):
+        for file in (names.ATTR, names.VALUES, names.PRELUDE, names.CORE):
             source = (_HERE / file.removeprefix(BUILTIN_PREFIX)).read_text("utf-8")
             label = Label(BUILTIN_REPO, "loading", file.removeprefix(BUILTIN_PREFIX))
             self._evaluating.append((label, None))
@@ -125,6 +126,10 @@ class Loader:
     def builtin(self, file: str) -> Module:
         """Give one of the engine's own modules, ``prelude.bzl`` or ``core.bzl``."""
         return self._builtins[BUILTIN_PREFIX + file]
+
+    def analysing(self, rule: Rule) -> None:
+        """Say whose implementation runs next: labels in it are relative to the rule's file."""
+        self._analysing = rule
 
     def refined(self, target: Declared, *, attribute: str = "", text: str = "") -> Location:
         """Give the exact place of an attribute of a target, or of a string in it."""
@@ -209,15 +214,19 @@ class Loader:
 
     @property
     def _here(self) -> Label:
+        if not self._evaluating and self._analysing is not None:
+            return Label(self._analysing.repo, self._analysing.package, "")
         return self._evaluating[-1][0]
 
     def _package_now(self, what: str) -> Package:
-        package = self._evaluating[-1][1]
+        package = self._evaluating[-1][1] if self._evaluating else None
         if package is None:
             raise LoadError(what, "it works only while a BUILD file is evaluated", hint="put it in a macro")
         return package
 
     def _rule(self, implementation: str, attributes: Mapping[str, Any], doc: str) -> int:
+        if not self._evaluating:
+            raise LoadError("declare a rule", "it works only while a .bzl file is evaluated")
         here = self._here
         rule = Rule(
             len(self.rules), self._shown(here.repo, here.path), here.repo, here.package, schema(attributes), doc
@@ -301,10 +310,15 @@ class Loader:
             package.exports[name] = _strings("visibility", visibility)
 
     def _package_name(self) -> str:
-        return self._here.package
+        return self._here_now("package_name").package
 
     def _repo_name(self) -> str:
-        return self._here.repo
+        return self._here_now("repo_name").repo
+
+    def _here_now(self, function: str) -> Label:
+        if not self._evaluating:
+            raise LoadError(f"call {function}()", "an implementation has no package", hint="write ctx.label")
+        return self._here
 
     def _existing_rules(self) -> dict[str, dict[str, Any]]:
         package = self._package_now("call existing_rules()")

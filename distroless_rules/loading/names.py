@@ -9,11 +9,11 @@ from distroless_rules.errors import did_you_mean
 from distroless_rules.loading.place import TOKEN
 from distroless_rules.loading.report import BUILTIN_PREFIX
 
-__all__ = ["ATTR", "BUILTIN_REPO", "CORE", "DISPATCH", "FOR_CORE", "PRELUDE", "collector", "hint", "known"]
+__all__ = ["ATTR", "BUILTIN_REPO", "CORE", "DISPATCH", "FOR_CORE", "PRELUDE", "VALUES", "collector", "hint", "known"]
 
 BUILTIN_REPO = "distroless_rules"
 DISPATCH = "dispatch_of_this_file_"
-ATTR, PRELUDE, CORE = (f"{BUILTIN_PREFIX}{file}.bzl" for file in ("attr", "prelude", "core"))
+ATTR, VALUES, PRELUDE, CORE = (f"{BUILTIN_PREFIX}{file}.bzl" for file in ("attr", "values", "prelude", "core"))
 
 _IN_BOTH = frozenset({"select", "print", "Label", "package_relative_label"})
 _IN_BUILD = _IN_BOTH | {
@@ -66,6 +66,8 @@ def hint(name: str, in_build: bool, source: str, exported: Collection[str]) -> s
     """
     if name in exported:
         return f'load("@{BUILTIN_REPO}//rules:defs.bzl", "{name}")'
+    if not in_build and name == "package":
+        return "it is known in BUILD files only"
     if not in_build and name in _IN_BUILD | _CORE_RULES:
         return f'write "native.{name}"'
     if in_build and name in _IN_BZL | {"native"}:

@@ -6,6 +6,7 @@ one after another inside one evaluation, so that providers never leave Starlark.
 """
 
 load("@builtin/attr.bzl", attr_ = "attr")
+load("@builtin/values.bzl", "flatten_", "shown_")
 
 attr = attr_
 
@@ -52,6 +53,8 @@ def depset(direct = [], *, order = "default", transitive = []):
     """A set of hashable elements that shares its parts with others; flatten it once, with `to_list()`."""
     if type(direct) != "list":
         fail("depset: direct must be a list, not %s" % type(direct))
+    if order not in ("default", "preorder", "postorder", "topological"):
+        fail("depset: order must be default, preorder, postorder or topological, not \"%s\"" % order)
     for part in transitive:
         if type(part) != "struct" or not hasattr(part, "depset_"):
             fail("depset: transitive must hold depsets, not %s" % type(part))
@@ -59,31 +62,8 @@ def depset(direct = [], *, order = "default", transitive = []):
     return struct(
         depset_ = node.depset_,
         node_ = node,
-        to_list = lambda: _flatten_(node),
+        to_list = lambda: flatten_(node),
     )
-
-def _flatten_(root):
-    elements = {}
-    seen = {root.depset_: True}
-    stack = [(root, 0)]
-    preorder = root.order == "preorder"
-    for _ in range(1 << 30):
-        if not stack:
-            break
-        node, at = stack.pop()
-        if at == 0 and preorder:
-            for element in node.direct:
-                elements[element] = True
-        if at < len(node.transitive):
-            stack.append((node, at + 1))
-            child = node.transitive[at].node_
-            if child.depset_ not in seen:
-                seen[child.depset_] = True
-                stack.append((child, 0))
-        elif not preorder:
-            for element in node.direct:
-                elements[element] = True
-    return elements.keys()
 
 # --- rules ----------------------------------------------------------------------------------------------------------
 
@@ -395,4 +375,4 @@ def Label(text):
 
 def print(*values, sep = " "):
     # what is too long to be read does not cross: Python copies it
-    _print_(sep.join([value if type(value) == "string" else str(value) for value in values])[:20000], call_stack(strip_frames = 1))
+    _print_(sep.join([shown_(value, DefaultInfo) for value in values])[:20000], call_stack(strip_frames = 1))

@@ -36,6 +36,14 @@ _CLEARER = (
     (r'^Operation "serde::serialize" not supported on type "(.*)"$', r"a \1 cannot be the value of an attribute"),
     (r'^Operation "call\(\)" not supported on type "(.*)"$', r"a \1 cannot be called"),
     (r'^Key "provider" was not found$', "the target does not give that provider"),
+    (
+        r'^Object of type "dict" has no attribute "(label|files)"$',
+        r'a dictionary has no attribute "\1"; of a dependency it is dep[DefaultInfo].\1',
+    ),
+    (
+        r'^(Operation "[+|]" not supported for types "(?:string|int|dict)" and "list")$',
+        r"\1; if that is a select(): it can be added to lists only",
+    ),
     (r"^Immutable$", "the value is frozen: what another file made cannot be changed"),
     (r".*must enable f-strings.*", 'Starlark has no f-strings; write "...".format(...)'),
     (r"^cannot use reserved keyword (.*)", r"\1 is not part of Starlark"),

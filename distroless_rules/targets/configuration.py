@@ -45,7 +45,8 @@ def conditions_of(setting: Declared) -> frozenset[tuple[str, str]]:
         raise AnalysisError(f'select on "{setting.label}"', f"it is {a_or_an(setting.rule.name)}, not a config_setting")
     platforms = [_platform(setting, text) for text in values.get("platforms") or ()]
     wanted = {("platform", "|".join(platforms))} if platforms else set()
-    wanted |= {(f"define {key}", value) for key, value in (values.get("define") or {}).items()}
+    for name in ("define", "define_values"):
+        wanted |= {(f"define {key}", value) for key, value in (values.get(name) or {}).items()}
     for key, value in (values.get("values") or {}).items():
         name, equals, given = value.partition("=")
         if key != "define" or not equals:

@@ -151,7 +151,12 @@ class _Builder:
         if kind is Kind.OUTPUT:
             maker = Key(declared.label, self._platform)
             return Target(key, kind, declared, edges=(Edge("generating rule", "runtime", maker),))
-        values: dict[str, Any] = {"tags": declared.values.get("tags") or []}
+        given = declared.values
+        values: dict[str, Any] = {
+            "name": key.label.name,
+            "tags": given.get("tags") or [],
+            "testonly": bool(given.get("testonly")),
+        }
         refs: dict[str, Refs] = {}
         edges: list[Edge] = []
         for name, attribute in declared.rule.attributes.items():

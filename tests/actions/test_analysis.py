@@ -149,6 +149,54 @@ r = rule(implementation = _r, attrs = {
     ]
 
 
+def test_what_is_printed_of_values() -> None:
+    text = """
+load(":d.bzl", "r")
+r(name = "a", deps = [":g", "x.txt"], out = "o")
+filegroup(name = "g")
+-- x.txt --
+-- d.bzl --
+def _r(ctx):
+    ctx.actions.write(ctx.outputs.out, "")
+    print(ctx.label, ctx.outputs.out, ctx.attr.deps, depset(ctx.files.deps), "text", 1, None, sep = ", ")
+    print(struct(a = 1), {"k": ["v"]}, ("t",))
+r = rule(implementation = _r, attrs = {"deps": attr.label_list(allow_files = True), "out": attr.output()})
+"""
+    assert messages(text, "//:a").splitlines() == [
+        "d.bzl:3: //:a, <generated file o>, [<target //:g>, <target //:x.txt>], depset([<source file x.txt>]), "
+        "text, 1, None",
+        'd.bzl:4: struct(a=1) {"k": ["v"]} ("t",)',
+    ]
+
+
+def test_what_every_target_has() -> None:
+    text = """
+load(":d.bzl", "r")
+r(name = "a")
+r(name = "b", tags = ["t"], testonly = True)
+-- d.bzl --
+def _r(ctx):
+    print(ctx.attr.name, ctx.attr.tags, ctx.attr.testonly)
+r = rule(implementation = _r)
+"""
+    assert messages(text).splitlines() == ["d.bzl:2: a [] False", 'd.bzl:2: b ["t"] True']
+
+
+def test_labels_in_implementations_and_defaults_are_relative_to_the_file_of_the_rule() -> None:
+    text = """
+load("//tools:d.bzl", "r")
+r(name = "a")
+-- tools/BUILD --
+exports_files(["t.txt"])
+-- tools/t.txt --
+-- tools/d.bzl --
+def _r(ctx):
+    print(Label(":x"), Label("//a:b").package, native.package_relative_label(":y"), ctx.file._t)
+r = rule(implementation = _r, attrs = {"_t": attr.label(default = Label(":t.txt"), allow_single_file = True)})
+"""
+    assert messages(text, "//:a") == "tools/d.bzl:2: //tools:x a //tools:y <source file tools/t.txt>"
+
+
 def test_what_is_asked_for_may_be_a_file() -> None:
     text = """
 load("@distroless_rules//rules:defs.bzl", "write_file")

@@ -75,7 +75,7 @@ class Showing:
         with tempfile.TemporaryDirectory(dir=self._folder) as folder:
             commands = Commands(Path(folder), {"distroless.toml": self._settings, **files})
             commands.cache = self._folder / "cache"
-            ran = commands.run("build", "--platform=linux/amd64", "//...")
+            ran = commands.run("build", "--platform=linux/amd64", "--define=x=1", "//...")
             if ran.status:
                 lines = [line for line in ran.err.splitlines() if line.startswith("distroless: ")]
                 return f"exit {ran.status}\n" + "".join(f"{line.removeprefix('distroless: ')}\n" for line in lines)
