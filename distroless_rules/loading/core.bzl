@@ -44,7 +44,7 @@ package_group = rule(
     implementation = _nothing,
     doc = "Packages that a visibility can name together.",
     attrs = {
-        "packages": attr.string_list(configurable = False, doc = "`//a/b` (one package), `//a/...` (it and all below)."),
+        "packages": attr.string_list(configurable = False, doc = "`//a/b` (one package), `//a/...` (it and all below), `-//a/c` (not this one), `public`, `private`."),
         "includes": attr.label_list(configurable = False, doc = "Other groups that belong to it."),
     },
 )

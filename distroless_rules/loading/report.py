@@ -28,6 +28,10 @@ _CLEARER = (
     (r"unexpected (?:identifier|keyword|symbol|\w+ literal) ['\"](.*)['\"] here", r'unexpected "\1"'),
     (r'^Variable "(.*?)" not found.*', r'"\1" is not defined'),
     (r'^Local variable "(.*?)" referenced before assignment', r'"\1" is used before it has a value'),
+    (
+        r'^Module has no symbol "(.*?)", did you mean "([A-Za-z]\w*[A-Za-z0-9])"\?$',
+        r'the file defines no "\1"; did you mean "\2"?',
+    ),
     (r'^Module has no symbol "(.*?)"(?:, did.*)?$', r'the file defines no "\1"'),
     (r'^Cannot import private symbol "(.*?)"', r'"\1" is private to that file, as its name begins with "_"'),
     (r'^Module symbol "(.*?)" is not exported', r'"\1" is only loaded by that file; load it from where it is defined'),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from distroless_rules.errors import AnalysisError
+from distroless_rules.errors import AnalysisError, did_you_mean
 from distroless_rules.loading.attributes import a_or_an
 from distroless_rules.loading.package import Declared
 from distroless_rules.values.label import Label
@@ -46,6 +46,9 @@ def allowed(user: str, owner: Label, visibility: Iterable[str], group: Callable[
         elif label.name == "__subpackages__":
             if _below(user, label.package):
                 return True
+        elif label.package == "visibility" or text in ("public", "private"):
+            hint = did_you_mean(label.name, ("public", "private")).replace('"', '"//visibility:', 1)
+            raise AnalysisError(f'read the visibility "{text}"', "it is none", hint=hint)
         elif _in_group(user, label, group, set()):
             return True
     return False
@@ -53,6 +56,16 @@ def allowed(user: str, owner: Label, visibility: Iterable[str], group: Callable[
 
 def _below(package: str, top: str) -> bool:
     return not top or package == top or package.startswith(f"{top}/")
+
+
+def _matches(user: str, pattern: str) -> bool:
+    """Say whether a line of a ``package_group`` means a package."""
+    if pattern in ("public", "private"):
+        return pattern == "public"
+    name = pattern.removeprefix("//")
+    if name == "..." or name.endswith("/..."):
+        return _below(user, name.removesuffix("...").rstrip("/"))
+    return user == name
 
 
 def _in_group(user: str, label: Label, group: Callable[[Label], Declared], seen: set[Label]) -> bool:
@@ -66,11 +79,9 @@ def _in_group(user: str, label: Label, group: Callable[[Label], Declared], seen:
             f"it is {a_or_an(declared.rule.name)}, not a package_group",
             hint=f'write "//{label.package}:__pkg__" for one package',
         )
-    for pattern in declared.values.get("packages") or ():
-        name = pattern.removeprefix("//")
-        recursive = name == "..." or name.endswith("/...")
-        top = name.removesuffix("...").rstrip("/")
-        if (recursive and _below(user, top)) or (not recursive and user == name):
-            return True
+    patterns: list[str] = declared.values.get("packages") or []
+    barred = any(_matches(user, pattern[1:]) for pattern in patterns if pattern.startswith("-"))
+    if not barred and any(_matches(user, pattern) for pattern in patterns):
+        return True
     included = (Label.parse(text, package=label.package) for text in declared.values.get("includes") or ())
     return any(_in_group(user, other, group, seen) for other in included)

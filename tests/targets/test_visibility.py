@@ -141,3 +141,60 @@ r = rule(implementation = _r, attrs = {"tool": attr.label(default = ":tool")})
 def test_debs_are_everybodys() -> None:
     text = 'filegroup(name = "a", srcs = ["@trixie//curl"])'
     assert len(graph_of(text, "//:a", lock=small_lock("curl 8")).targets) == 2
+
+
+@pytest.mark.parametrize(
+    ("packages", "user", "may"),
+    [
+        ('["//...", "-//inner/..."]', "app", True),
+        ('["//...", "-//inner/..."]', "inner", False),
+        ('["//...", "-//inner/..."]', "inner/deep", False),
+        ('["-//app", "//..."]', "app", False),
+        ('["-//app", "//..."]', "app/deep", True),
+        ('["public"]', "app", True),
+        ('["private"]', "app", False),
+        ('["public", "-//app"]', "app", False),
+    ],
+)
+def test_groups_that_leave_packages_out(packages: str, user: str, may: bool) -> None:
+    text = f"""
+package_group(name = "g", packages = {packages})
+-- own/BUILD --
+filegroup(name = "x", visibility = ["//:g"])
+-- {user}/BUILD --
+filegroup(name = "a", srcs = ["//own:x"])
+"""
+    if may:
+        assert len(graph_of(text, f"//{user}:a").targets) == 2
+    else:
+        assert "it is not visible to package" in error_of(text, f"//{user}:a")
+
+
+def test_what_a_group_leaves_out_another_may_let_in() -> None:
+    text = """
+package_group(name = "g", packages = ["//...", "-//app"], includes = [":h"])
+package_group(name = "h", packages = ["//app"])
+-- own/BUILD --
+filegroup(name = "x", visibility = ["//:g"])
+-- app/BUILD --
+filegroup(name = "a", srcs = ["//own:x"])
+"""
+    assert len(graph_of(text, "//app:a").targets) == 2
+
+
+@pytest.mark.parametrize(
+    ("visibility", "hint"),
+    [
+        ("//visibility:publik", '; did you mean "//visibility:public"?'),
+        ("//visibility:privat", '; did you mean "//visibility:private"?'),
+        ("//visibility:all", ""),
+        ("public", '; did you mean "//visibility:public"?'),
+    ],
+)
+def test_visibilities_that_are_none(visibility: str, hint: str) -> None:
+    text = f"""
+filegroup(name = "a", srcs = ["//own:x"])
+-- own/BUILD --
+filegroup(name = "x", visibility = ["{visibility}"])
+"""
+    assert error_of(text, "//:a").partition(": ")[2] == f'cannot read the visibility "{visibility}": it is none{hint}'
