@@ -31,7 +31,7 @@ from tests.support.command import Commands
 from tests.support.debs import make_deb
 from tests.support.workspace import files_in
 
-__all__ = ["Showing"]
+__all__ = ["LOAD", "Showing"]
 
 _RULES = "ca_certificates distroless_image distroless_index expand_template files group os_release user write_file"
 LOAD = f'load("@distroless_rules//rules:defs.bzl", {", ".join(json.dumps(name) for name in _RULES.split())})\n'
