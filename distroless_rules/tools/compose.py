@@ -97,4 +97,4 @@ class _Inputs:
         return file
 
 
-TOOL = Tool("Compose", "2", _perform)
+TOOL = Tool("Compose", "3", _perform)

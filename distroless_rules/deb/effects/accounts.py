@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from distroless_rules.errors import AnalysisError, did_you_mean
 
-__all__ = ["FIXED_IDS", "MAX_ID", "NOLOGIN", "NONROOT", "Account", "Accounts", "Group", "fixed_id"]
+__all__ = ["FIXED_IDS", "MAX_ID", "NOLOGIN", "NONROOT", "Account", "Accounts", "Group", "fixed_id", "number"]
 
 MAX_ID = 2**32 - 2  # the last id means "no change", chown(2)
 NOLOGIN = "/usr/sbin/nologin"
@@ -115,9 +115,9 @@ class Accounts:
                 self._spare_users[name] = Account(name, int(uid), int(gid), gecos, home, shell)
         if not spare:
             for known in (*self._spare_groups, *self._spare_users):
-                self._take(known)
+                self.take(known)
 
-    def _take(self, name: str) -> None:
+    def take(self, name: str) -> None:
         """Take over the user and the group of a name from the masters, if they are there and not yet known."""
         group = self._spare_groups.get(name)
         if group is not None and name not in self.groups:
@@ -197,18 +197,18 @@ class Accounts:
             AnalysisError: if the name is not known.
         """
         if group.isdecimal():
-            return _number(group, doing)
-        self._take(group)
+            return number(group, doing)
+        self.take(group)
         if group not in self.groups:
             raise AnalysisError(doing, f'there is no group "{group}"', hint=did_you_mean(group, self.groups))
         return self.groups[group].gid
 
     def _user(self, user: str, doing: str) -> Account:
         if user.isdecimal():
-            uid = _number(user, doing)
+            uid = number(user, doing)
             known = next((u for u in self.users.values() if u.uid == uid), None)
             return known or Account("", uid, 0)  # as container runtimes do
-        self._take(user)
+        self.take(user)
         if user not in self.users:
             hint = did_you_mean(user, self.users) or "add a user() of that name to contents, or name it by number"
             raise AnalysisError(doing, f'there is no user "{user}"', hint=hint)
@@ -222,7 +222,12 @@ def fixed_id(name: str) -> int:
     return 600 + int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big") % 400
 
 
-def _number(text: str, doing: str) -> int:
+def number(text: str, doing: str) -> int:
+    """Give the number of a user or group that digits write.
+
+    Raises:
+        AnalysisError: if there can be none such; ``doing`` is for the message.
+    """
     if len(text) > len(str(MAX_ID)) or int(text) > MAX_ID:
         raise AnalysisError(doing, f"{text} is not between 0 and {MAX_ID}")
     return int(text)

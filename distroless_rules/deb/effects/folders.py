@@ -5,14 +5,14 @@ Source: base-files' entries and postinst; hier(7).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from distroless_rules.deb.effects.effect import Change, Effect, Scene, folder
 from distroless_rules.values.tree import Kind
 
-__all__ = ["FOLDERS"]
+__all__ = ["FOLDERS", "HIERARCHY"]
 
-_FOLDERS = {
+HIERARCHY: Mapping[str, int] = {
     "boot": 0o755,
     "dev": 0o755,
     "etc": 0o755,
@@ -33,10 +33,11 @@ _FOLDERS = {
     "var/log": 0o755,
     "var/tmp": 0o1777,
 }
+"""Path -> mode."""
 
 
 def _folders(scene: Scene) -> Iterator[Change]:
-    for path, mode in _FOLDERS.items():
+    for path, mode in HIERARCHY.items():
         claim = scene.tree.claim(path)
         if claim is None or claim.rank != "user":
             yield folder(path, mode)

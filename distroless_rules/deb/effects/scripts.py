@@ -6,18 +6,17 @@ unknown the deb, the script and the command. No script is run. Source: Debian po
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from distroless_rules.deb.compose_tree import Tree
-from distroless_rules.deb.effects.script_commands import HARMLESS, MODELLED, Act, Unmodelled, acts
+from distroless_rules.deb.effects.script_commands import Act, Unmodelled, acts
+from distroless_rules.deb.effects.script_system import ImageSystem
 from distroless_rules.deb.effects.scripts_known import known
 from distroless_rules.deb.effects.shell_parse import parse
 from distroless_rules.deb.effects.shell_walk import Command, walk
 from distroless_rules.deb.package import DebIndex
 from distroless_rules.errors import FormatError
-from distroless_rules.values.path import fold_usr
-from distroless_rules.values.tree import Kind
 
 __all__ = ["Finding", "Review", "review"]
 
@@ -55,92 +54,53 @@ def review(debs: Mapping[str, DebIndex], tree: Tree, architecture: str) -> Revie
         tree: their files; tests like ``[ -e /etc/x ]`` are answered by it.
         architecture: Debian's name of the one that the image is for.
     """
-    done: list[tuple[str, Act]] = []
-    findings: list[Finding] = []
+    reader = _Reader(ImageSystem(tree), architecture)
     for name in sorted(debs):
-        if known(name):
-            continue
-        for script, arguments in _CALLS:
-            text = debs[name].scripts.get(script)
-            if text:
-                for found in _script(_Script(name, script, text, architecture), arguments, tree):
-                    if isinstance(found, Finding):
-                        findings.append(found)
-                    else:
-                        done.append((name, found))
-    return Review(tuple(_once(done)), tuple(dict.fromkeys(findings)))
+        if not known(name):
+            for script, arguments in _CALLS:
+                if text := debs[name].scripts.get(script):
+                    reader.read(name, script, text, arguments)
+    return Review(tuple(reader.acts), tuple(dict.fromkeys(reader.findings)))
 
 
-def _once(rows: list[tuple[str, Act]]) -> list[tuple[str, Act]]:
-    """Drop repeats, which come from following both ways of a condition."""
-    kept: list[tuple[str, Act]] = []
-    for row in rows:
-        if row not in kept:
-            kept.append(row)
-    return kept
+class _Reader:
+    """The scripts read so far, and what they do."""
 
+    def __init__(self, system: ImageSystem, architecture: str) -> None:
+        self._system = system
+        self._architecture = architecture
+        self.acts: list[tuple[str, Act]] = []
+        self.findings: list[Finding] = []
 
-@dataclass(frozen=True, slots=True)
-class _Script:
-    """A script: the deb's name, its own name, its text, and what it is called for."""
+    def read(self, deb: str, script: str, text: str, arguments: tuple[str, ...]) -> None:
+        """Read one script, called with these arguments."""
+        first = text.partition("\n")[0]
+        if not first.startswith("#!") or not any(word.rpartition("/")[2] in _SHELLS for word in first[2:].split()):
+            what = first[2:].strip() if first.startswith("#!") else "no shell"
+            self.findings.append(Finding(deb, script, 1, f"it is written for {what}"))
+            return
+        variables = {
+            "DPKG_ROOT": "",
+            "DPKG_ADMINDIR": "/var/lib/dpkg",
+            "DPKG_MAINTSCRIPT_PACKAGE": deb,
+            "DPKG_MAINTSCRIPT_PACKAGE_REFCOUNT": "1",
+            "DPKG_MAINTSCRIPT_ARCH": self._architecture,
+            "DPKG_MAINTSCRIPT_NAME": script,
+            "DEBIAN_FRONTEND": "noninteractive",
+        }
+        system = self._system
+        system.deb, system.script = deb, script
+        try:
+            walk(parse(text), variables, arguments, system.exists, lambda command: self._take(deb, script, command))
+        except FormatError as error:
+            self.findings.append(Finding(deb, script, 1, error.cause))
 
-    deb: str
-    name: str
-    text: str
-    architecture: str
-
-
-def _script(script: _Script, arguments: tuple[str, ...], tree: Tree) -> Iterator[Act | Finding]:
-    first = script.text.partition("\n")[0]
-    if not first.startswith("#!") or not any(word.rpartition("/")[2] in _SHELLS for word in first[2:].split()):
-        what = first[2:].strip() if first.startswith("#!") else "no shell"
-        yield Finding(script.deb, script.name, 1, f"it is written for {what}")
-        return
-    variables = {
-        "DPKG_ROOT": "",
-        "DPKG_ADMINDIR": "/var/lib/dpkg",
-        "DPKG_MAINTSCRIPT_PACKAGE": script.deb,
-        "DPKG_MAINTSCRIPT_ARCH": script.architecture,
-        "DPKG_MAINTSCRIPT_NAME": script.name,
-        "DEBIAN_FRONTEND": "noninteractive",
-    }
-    try:
-        commands = walk(parse(script.text), variables, arguments, lambda operator, path: _exists(tree, operator, path))
-    except FormatError as error:
-        yield Finding(script.deb, script.name, 1, error.cause)
-        return
-    for command in commands:
-        yield from _command(script, command)
-
-
-def _command(script: _Script, command: Command) -> Iterator[Act | Finding]:
-    try:
-        yield from acts(command)
-    except Unmodelled:
-        yield Finding(script.deb, script.name, command.line, " ".join(command.text.split())[:120])
-
-
-def _exists(tree: Tree, operator: str, path: str) -> bool | None:
-    """Answer a script's question about the system: the image's files, and the tools that are modelled."""
-    name = path.rpartition("/")[2]
-    if operator in ("command", "-x") and name in MODELLED:
-        return True
-    if operator in ("command", "-x") and name in HARMLESS:
-        return None
-    if operator == "command":
-        there = any(tree.follow(f"{folder}/{name}") for folder in ("usr/bin", "usr/sbin"))
-        return None if there else False
-    if not path.startswith("/") or set(path) & set("*?["):
-        return None
-    place = fold_usr(path.strip("/"))
-    if operator in ("-h", "-L"):
-        entry = tree.get(tree.place(place))
-        return entry is not None and entry.kind is Kind.SYMLINK
-    entry = tree.follow(place)
-    if operator == "-d":
-        return entry is not None and entry.kind is Kind.DIRECTORY
-    if operator == "-f":
-        return entry is not None and entry.kind is not Kind.DIRECTORY
-    if operator in ("-e", "-r"):
-        return entry is not None
-    return None if entry is not None else False
+    def _take(self, deb: str, script: str, command: Command) -> None:
+        try:
+            done = list(acts(command, self._system))
+        except Unmodelled:
+            self.findings.append(Finding(deb, script, command.line, " ".join(command.text.split())[:120]))
+            return
+        for act in done:
+            self._system.took(act)
+            self.acts.append((deb, act))

@@ -29,22 +29,24 @@ from distroless_rules.errors import FormatError
 
 __all__ = ["parse"]
 
-_MAX_SCRIPT = 1 << 20
-_MAX_DEPTH = 60
+_MAX_SCRIPT = 1 << 18  # characters; the largest in the archive has a third of that
+_MAX_DEPTH = 40
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _ASSIGN = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)=")
-_FUNCTION = re.compile(r"([A-Za-z_][A-Za-z0-9_-]*)[ \t]*\(\)")
+_FUNCTION = re.compile(r"([A-Za-z_][A-Za-z0-9_-]*)[ \t]*\([ \t]*\)")
 _REDIRECT = re.compile(r"([0-9]?)(<<-?|<&|<>|<|>>|>&|>\||>|&>>?)")
-_RESERVED = re.compile(r"(if|then|elif|else|fi|case|esac|for|do|done|while|until|in|\{|\}|!|function)(?=[\s;&|()<>]|$)")
+_RESERVED = re.compile(r"(if|then|elif|else|fi|case|esac|for|do|done|while|until|\{|\}|!|function)(?=[\s;&|()<>]|$)")
+_IN = re.compile(r"in(?=[\s;&|()<>]|$)")
 
 
 def parse(text: str) -> Node:
     """Read a script.
 
     Raises:
-        FormatError: if it is not what POSIX shells accept, is larger than 1 MiB or nested more than 60 deep.
+        FormatError: if it is not what POSIX shells accept, is larger than 256 KiB or nested more than 40 deep.
     """
     if len(text) > _MAX_SCRIPT:
-        raise FormatError("read a script", f"it is larger than {_MAX_SCRIPT} bytes")
+        raise FormatError("read a script", f"it is larger than {_MAX_SCRIPT} characters")
     reader = Reader(text, _substituted)
     parser = _Parser(reader)
     node = parser.sequence(())
@@ -64,6 +66,13 @@ class _Parser:
         self._in = reader
         self._documents_end = -1
 
+    def body(self, *until: str) -> Node:
+        """Read commands, at least one of them, up to a reserved word of ``until``."""
+        node = self.sequence(until)
+        if node == Sequence(()):
+            raise self._in.fail("a command is missing")
+        return node
+
     def sequence(self, until: tuple[str, ...]) -> Node:
         """Read commands up to a reserved word of ``until``, a closing bracket, ``;;`` or the end."""
         reader = self._in
@@ -81,7 +90,7 @@ class _Parser:
                 break
             if reader.peek() in (";", "&"):
                 reader.at += 1
-            elif reader.peek() == "\n":
+            elif reader.peek() == "\n" or self._reserved() in until:
                 continue
             elif reader.peek() not in ("", ")"):
                 raise reader.fail(f'"{reader.peek(10).splitlines()[0]}" does not belong there')
@@ -99,6 +108,9 @@ class _Parser:
             raise self._in.fail(f'"{words[0]}" is missing')
         self._in.at += len(word)
         return word
+
+    def _is_in(self) -> bool:
+        return bool(_IN.match(self._in.text, self._in.at))
 
     def _blank(self, *, newlines: bool = False) -> None:
         """Pass blanks, comments and, where a command may begin, line breaks with their here-documents."""
@@ -132,9 +144,9 @@ class _Parser:
 
     def _pipeline(self) -> Node:
         negated = False
-        while self._reserved() == "!":
+        if self._reserved() == "!":
             self._in.at += 1
-            negated = not negated
+            negated = True
             self._blank()
         commands = [self._command()]
         while True:
@@ -156,22 +168,24 @@ class _Parser:
             node = compound[word]()
         elif word == "{":
             reader.at += 1
-            node = Group(self.sequence(("}",)))
+            node = Group(self.body("}"))
             self._expect("}")
         elif reader.peek() == "(":
             reader.at += 1
-            node = Group(self.sequence(()), subshell=True)
+            node = Group(self.body(), subshell=True)
             self._close()
-        elif word and word != "in":
+        elif word:
             raise reader.fail(f'"{word}" does not belong there')
         elif match := _FUNCTION.match(reader.text, reader.at):
             reader.at = match.end()
             self._blank(newlines=True)
+            if reader.peek() not in ("{", "("):
+                raise reader.fail(f'the body of "{match[1]}" is not in brackets')
             return Function(match[1], self._command())
         else:
             return self._simple()
         redirects = self._redirects()
-        return Group(node, tuple(redirects)) if redirects else node
+        return Group(node, tuple(redirects), line=reader.line) if redirects else node
 
     def _close(self) -> None:
         self._blank(newlines=True)
@@ -183,13 +197,13 @@ class _Parser:
         clauses: list[tuple[Node, Node]] = []
         word = "if"
         while word in ("if", "elif"):
-            condition = self.sequence(("then",))
+            condition = self.body("then")
             self._expect("then")
-            clauses.append((condition, self.sequence(("elif", "else", "fi"))))
+            clauses.append((condition, self.body("elif", "else", "fi")))
             word = self._expect("fi", "elif", "else")
         otherwise = None
         if word == "else":
-            otherwise = self.sequence(("fi",))
+            otherwise = self.body("fi")
             self._expect("fi")
         return If(tuple(clauses), otherwise)
 
@@ -197,7 +211,10 @@ class _Parser:
         reader = self._in
         self._blank()
         subject = reader.word()
-        self._expect("in")
+        self._blank(newlines=True)
+        if not self._is_in():
+            raise reader.fail('"in" is missing')
+        reader.at += 2
         arms: list[tuple[tuple[Word, ...], Node]] = []
         while True:
             self._blank(newlines=True)
@@ -225,9 +242,11 @@ class _Parser:
         reader = self._in
         self._blank()
         name = "".join(part.value for part in reader.word() if isinstance(part, Text))
+        if not _NAME.fullmatch(name):
+            raise reader.fail(f'"{name[:40]}" is no name of a variable')
         self._blank(newlines=True)
         words: list[Word] | None = None
-        if self._reserved() == "in":
+        if self._is_in():
             reader.at += 2
             words = []
             while True:
@@ -240,14 +259,14 @@ class _Parser:
         if reader.peek() == ";":
             reader.at += 1
         self._expect("do")
-        body = self.sequence(("done",))
+        body = self.body("done")
         self._expect("done")
         return For(name, None if words is None else tuple(words), body)
 
     def _while(self) -> Node:
-        condition = self.sequence(("do",))
+        condition = self.body("do")
         self._expect("do")
-        body = self.sequence(("done",))
+        body = self.body("done")
         self._expect("done")
         return While(condition, body)
 
@@ -305,6 +324,8 @@ class _Parser:
         """Read the here-document ahead: its text begins after the current line and the documents read before."""
         reader = self._in
         texts = [part.value for part in delimiter if isinstance(part, Text)]
+        if len(texts) < len(delimiter):
+            raise reader.fail("a here-document ends with something that is not known")
         quoted = any(isinstance(part, Text) and part.quoted for part in delimiter)
         end = "".join(texts)
         newline = reader.text.find("\n", reader.at)

@@ -5,7 +5,7 @@ Source: POSIX.1-2017 Shell Command Language, sections 2.2 to 2.10.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 __all__ = [
     "AndOr",
@@ -57,9 +57,9 @@ class Substitution:
 
 @dataclass(frozen=True, slots=True)
 class Arithmetic:
-    """``$((text))``; its value is not computed."""
+    """``$((word))``; its value is not computed."""
 
-    text: str
+    word: Word
     quoted: bool = False
 
 
@@ -153,11 +153,12 @@ class Function:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """A compound command with redirections, ``{ }`` or ``( )``."""
+    """A compound command with redirections, ``{ }`` or ``( )``; ``line`` is where it ends."""
 
     body: Node
-    redirects: tuple[Redirect, ...] = field(default=())
+    redirects: tuple[Redirect, ...] = ()
     subshell: bool = False
+    line: int = 0
 
 
 Node = Simple | Pipeline | AndOr | Sequence | If | Case | For | While | Function | Group

@@ -2,16 +2,18 @@
 
 Nothing is run. Conditions that the script's arguments or the image's own files decide are decided; of all others both
 ways are followed. A word whose value is not known is None. Source: POSIX.1-2017 Shell Command Language, section 2.9;
-test(1p); Debian policy 4.7 section 6.5 (how scripts are called).
+Debian policy 4.7 section 6.5 (how scripts are called).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
+from distroless_rules.deb.effects.shell_builtins import BUILTINS, output, query
+from distroless_rules.deb.effects.shell_parse import parse
 from distroless_rules.deb.effects.shell_syntax import (
     AndOr,
     Case,
@@ -20,25 +22,32 @@ from distroless_rules.deb.effects.shell_syntax import (
     Group,
     If,
     Node,
-    Param,
     Pipeline,
     Redirect,
     Sequence,
     Simple,
-    Substitution,
-    Text,
-    While,
     Word,
 )
+from distroless_rules.deb.effects.shell_values import Exists, Values, substitutions
+from distroless_rules.errors import FormatError
 
-__all__ = ["Command", "walk"]
+__all__ = ["Command", "Write", "walk"]
 
-_MAX_CALLS = 20  # functions within functions
-_MAX_COMMANDS = 20_000
+_MAX_DEPTH = 100  # nodes within nodes, functions included
+_MAX_STEPS = 50_000
+_STEP = 64  # characters of values that count as much as a command
 _STATUS = {"true": True, ":": True, "false": False}
+_SILENT = frozenset(("[", "test", *_STATUS))
+_OWN = frozenset(("[", "test", "[[", "command", "which", "type", "eval", "trap", *_STATUS, *BUILTINS))
 
-Exists = Callable[[str, str], "bool | None"]
-"""Whether ``-x``, ``-e`` and the like hold for a path, or (``command``) a command is there; None: not known."""
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """A file that output goes to: its path, None where that is not known; the descriptor; whether at its end."""
+
+    path: str | None
+    fd: int = 1
+    append: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,15 +55,16 @@ class Command:
     """A command that could run.
 
     Attributes:
-        words: its name and arguments; None where a value is not known.
-        writes: the files that its output goes to, None where the name is not known; no device.
-        document: the text of its here-document, None without one or when it is not known.
+        words: its name and arguments; None where a value is not known. The name ``(...)`` stands for several
+            commands that have the same output.
+        writes: the files that its output goes to; no device.
         text: the command as the script has it, in one line.
         line: where in the script.
+        document: the text of its here-document, None without one or when it is not known.
     """
 
     words: tuple[str | None, ...]
-    writes: tuple[str | None, ...]
+    writes: tuple[Write, ...]
     text: str
     line: int
     document: str | None = None
@@ -68,44 +78,53 @@ class _Stop(Exception):  # noqa: N818 - control flow, never an error
         self.returns = returns
 
 
-def walk(script: Node, variables: Mapping[str, str], arguments: Iterable[str], exists: Exists) -> list[Command]:
-    """Give the commands that a script could run, in order.
+def walk(
+    script: Node,
+    variables: Mapping[str, str],
+    arguments: Iterable[str],
+    exists: Exists,
+    perform: Callable[[Command], None],
+) -> None:
+    """Follow a script, and tell the commands that it could run, in order.
 
     Args:
         script: its syntax tree.
         variables: the environment.
         arguments: ``configure``, ``""``.
         exists: answers questions about the image.
+        perform: is told each command.
+
+    Raises:
+        FormatError: if the script calls itself too deeply or does not come to an end.
     """
-    walker = _Walker(dict(variables), exists)
-    walker.arguments = tuple(arguments)
-    walker.whole(script)
-    return walker.found
+    walker = _Walker(Values(exists, output, dict(variables), tuple(arguments)), perform)
+    with suppress(_Stop):
+        walker.node(script)
 
 
-@dataclass
 class _Walker:
-    """The state of one walk."""
+    """The state of one walk; a function has one or more bodies, None for a command of its name."""
 
-    variables: dict[str, str | None]
-    exists: Exists
-    arguments: tuple[str | None, ...] = ()
-    found: list[Command] = field(default_factory=list)
-    functions: dict[str, Node] = field(default_factory=dict)
-    depth: int = 0
-    status: bool | None = True
-
-    def whole(self, node: Node) -> None:
-        """Walk to where the script ends."""
-        try:
-            self.node(node)
-        except _Stop:
-            return
+    def __init__(self, values: Values, perform: Callable[[Command], None]) -> None:
+        self.values = values
+        self.perform = perform
+        self.functions: dict[str, tuple[Node | None, ...]] = {}
+        self.local: list[dict[str, str | None]] = []
+        self.depth = 0
+        self.steps = 0
 
     def node(self, node: Node) -> bool | None:
         """Walk a node; give whether it succeeds, None if that is not known."""
-        self.status = self._dispatch(node)
-        return self.status
+        self.steps += 1
+        if self.depth > _MAX_DEPTH:
+            raise FormatError("follow a script", f"it is nested more than {_MAX_DEPTH} deep")
+        if self.steps + self.values.made // _STEP > _MAX_STEPS:
+            raise FormatError("follow a script", f"it has not ended after {_MAX_STEPS} steps")
+        self.depth += 1
+        try:
+            return self._dispatch(node)
+        finally:
+            self.depth -= 1
 
     def _dispatch(self, node: Node) -> bool | None:
         if isinstance(node, Simple):
@@ -122,263 +141,242 @@ class _Walker:
         if isinstance(node, Case):
             return self._case(node)
         if isinstance(node, Function):
-            self.functions[node.name] = node.body
+            self.functions[node.name] = (node.body,)
             return True
         if isinstance(node, Group):
             return self._group(node)
         if isinstance(node, Pipeline):
             return self._pipeline(node)
-        return self._loop(node)
+        if isinstance(node, For):
+            self._for(node)
+            return None
+        for _ in range(2):  # the second time, what the first has set is not known
+            self._maybe(node.condition)
+            self._maybe(node.body)
+        return None
 
-    def _maybe(self, node: Node) -> None:
+    @contextmanager
+    def _doubt(self) -> Iterator[None]:
         """Walk what may or may not run: what it sets is not known afterwards."""
-        before = dict(self.variables)
+        values = self.values
+        before, arguments, functions = dict(values.variables), values.arguments, dict(self.functions)
+        self.steps += len(before) // 8
         with suppress(_Stop):
-            self.node(node)
-        for name, value in self.variables.items():
+            yield
+        for name, value in values.variables.items():
             if before.get(name, "") != value:
-                self.variables[name] = None
+                values.variables[name] = None
+        for name in before.keys() - values.variables.keys():
+            values.variables[name] = None
+        if values.arguments != arguments:
+            values.arguments = None
+        for name, bodies in self.functions.items():
+            if bodies != functions.get(name):
+                self.functions[name] = tuple(dict.fromkeys((*functions.get(name, (None,)), *bodies)))
+
+    @contextmanager
+    def _apart(self) -> Iterator[None]:
+        """Walk what runs in a process of its own: what it sets stays there, and only it ends."""
+        values = self.values
+        before = dict(values.variables), values.arguments, dict(self.functions)
+        self.steps += len(before[0]) // 8
+        with suppress(_Stop):
+            yield
+        values.variables, values.arguments, self.functions = before
+
+    def _maybe(self, node: Node) -> bool | None:
+        """Walk a node in doubt; give whether it succeeds if it is run."""
+        with self._doubt():
+            return self.node(node)
+        return None  # it ended within
 
     def _and_or(self, node: AndOr) -> bool | None:
         status = self.node(node.first)
         for operator, following in node.rest:
-            wanted = operator == "&&"
             if status is None:
                 self._maybe(following)
-            elif status is wanted:
+            elif status is (operator == "&&"):
                 status = self.node(following)
         return status
 
     def _if(self, node: If) -> bool | None:
+        known = True
         for condition, body in node.clauses:
-            status = self.node(condition)
-            if status:
+            status = self.node(condition) if known else self._maybe(condition)
+            if known and status:
                 return self.node(body)
-            if status is None:
+            if status is not False:
                 self._maybe(body)
-                rest = If(node.clauses[node.clauses.index((condition, body)) + 1 :], node.otherwise)
-                if rest.clauses or rest.otherwise is not None:
-                    self._maybe(rest)
+                known = False
+            if status:
                 return None
-        return self.node(node.otherwise) if node.otherwise is not None else True
+        if node.otherwise is None:
+            return True if known else None
+        return self.node(node.otherwise) if known else self._maybe(node.otherwise)
 
     def _case(self, node: Case) -> bool | None:
-        value = self.word(node.word)
+        self._substitutions(node.word)
+        value = self.values.word(node.word)
+        known = value is not None
         for patterns, body in node.arms:
-            texts = [self.word(pattern, pattern_of=True) for pattern in patterns]
-            if value is None or None in texts:
+            texts = [self.values.pattern(pattern) for pattern in patterns]
+            if value is not None and any(text is not None and fnmatchcase(value, text) for text in texts):
+                if known:
+                    return self.node(body)
                 self._maybe(body)
-            elif any(fnmatchcase(value, text) for text in texts if text is not None):
-                return self.node(body)
-        return None if value is None else True
+                return None
+            if value is None or None in texts:
+                known = False
+                self._maybe(body)
+        return True if known else None
 
     def _group(self, node: Group) -> bool | None:
-        writes = self._writes(node.redirects)
-        if writes:
-            self._add(Command(("(...)",), writes, "( ... ) > ...", 0))
+        self._only_writes(node.redirects, "(...)", "( ... )", node.line)
         if not node.subshell:
             return self.node(node.body)
-        before = dict(self.variables)
-        try:
+        with self._apart():
             return self.node(node.body)
-        except _Stop:
-            return None
-        finally:
-            self.variables = before
+        return None  # it ended within
 
     def _pipeline(self, node: Pipeline) -> bool | None:
         if len(node.commands) == 1:
             status = self.node(node.commands[0])
             return None if status is None else status is not node.negated
         for command in node.commands:
-            self._maybe(command)
+            with self._apart():
+                self.node(command)
         return None
 
-    def _loop(self, node: For | While) -> bool | None:
-        if isinstance(node, While):
-            self._maybe(node.condition)
+    def _for(self, node: For) -> None:
+        for word in node.words or ():
+            self._substitutions(word)
+        fields = self.values.arguments if node.words is None else self.values.fields(node.words)
+        for value in (None,) if fields is None else fields:
+            self.values.variables[node.name] = value if value is None or not set(value) & set("*?[") else None
             self._maybe(node.body)
-            return None
-        words = self.arguments if node.words is None else self.fields(node.words)
-        for value in words:
-            self.variables[node.name] = value if value is None or not set(value) & set("*?[") else None
-            self._maybe(node.body)
-        return None
 
     def _simple(self, node: Simple) -> bool | None:
-        for name, word in node.assignments:
-            value = self.word(word)
-            if not node.words:
-                self.variables[name] = value
-        for word in node.words:
+        values = self.values
+        for word in (*node.words, *(word for _, word in node.assignments)):
             self._substitutions(word)
-        words = self.fields(node.words)
-        writes = self._writes(node.redirects)
+        words = values.fields(node.words)
+        before = {name: values.variables.get(name, "") for name, _ in node.assignments}
+        for name, word in node.assignments:
+            values.variables[name] = values.word(word)
         if not words:
-            return True
-        return self._command(node, words, writes)
+            self._only_writes(node.redirects, ":", "", node.line)
+            return None if any(True for _, word in node.assignments for _ in substitutions(word)) else True
+        try:
+            return self._command(node, words)
+        finally:
+            values.variables.update(before)
 
-    def _command(self, node: Simple, words: tuple[str | None, ...], writes: tuple[str | None, ...]) -> bool | None:
+    def _command(self, node: Simple, words: tuple[str | None, ...], *, plain: bool = False) -> bool | None:
+        """Do a command; ``plain`` says that no function is meant by its name."""
         name = words[0] or ""
-        if name in self.functions and self.depth < _MAX_CALLS:
-            return self._call(name, words[1:])
+        if name in ("command", "exec") and len(words) > 1 and (following := query(words)):
+            status = self._command(node, following, plain=True)
+            if name == "exec":
+                raise _Stop(False)
+            return status
+        bodies = self.functions.get(name, (None,))
+        if bodies != (None,) and not plain:
+            self._only_writes(node.redirects, "(...)", name, node.line)
+            return self._call(node, bodies, words)
         if name in ("exit", "return"):
             raise _Stop(name == "return")
-        if name in ("[", "test", "[["):
-            return self.test(words[1:] if name == "test" else words[1:-1])
-        if name in _STATUS and not writes:
+        if name in _OWN:
+            self._only_writes(node.redirects, ":" if name in _SILENT else "(...)", name, node.line)
+            return self._builtin(node, name, words)
+        self._tell(node, words)
+        if name == "." or name.startswith("db_"):
+            self.values.variables["RET"] = None
+            self.values.opaque |= name == "." and not (words[-1] or "").endswith("/confmodule")
+        return _compared(words)
+
+    def _builtin(self, node: Simple, name: str, words: tuple[str | None, ...]) -> bool | None:
+        if name in ("[", "test"):
+            return self.values.test(words[1:] if name == "test" else words[1:-1])
+        if name in _STATUS:
             return _STATUS[name]
-        if name in ("command", "which", "type") and words[-1] is not None and not words[-1].startswith("-"):
-            return self.exists("command", words[-1])
-        if self._builtin(name, words[1:]):
-            return True
-        document = next((self.word(each.target) for each in node.redirects if each.op == "<<"), None)
-        self._add(Command(words, writes, node.text, node.line, document))
-        return self._compare(words)
+        if name in ("command", "which", "type"):
+            asked = [word for word in words[1:] if word is None or not word.startswith("-")]
+            return self.values.exists("command", asked[0]) if len(asked) == 1 and asked[0] is not None else None
+        if name in ("eval", "trap"):
+            self._text(node, name, words)
+        elif name != "[[" and not BUILTINS[name](self.values, node, words, self.local[-1] if self.local else {}):
+            self._tell(node, words)
+        return True if name not in ("eval", "[[") else None
 
-    def _builtin(self, name: str, arguments: tuple[str | None, ...]) -> bool:
-        """Do what changes variables; say whether that was all."""
-        if name in ("local", "export", "readonly"):
-            self._declare(arguments)
-        elif name == "shift":
-            self.arguments = self.arguments[1:]
-        elif name == "unset":
-            self.variables.update(dict.fromkeys((word for word in arguments if word), ""))
-        elif name == "read":
-            self.variables.update(dict.fromkeys(word for word in arguments if word))
-            return False
+    def _text(self, node: Simple, name: str, words: tuple[str | None, ...]) -> None:
+        """Do text that is a script itself: what ``eval`` is given, and what a ``trap`` does at the end."""
+        given = words[1:] if name == "eval" else words[1:2]
+        if name == "trap" and (len(words) < 3 or words[1] in ("-", "") or not {"0", "EXIT"} & set(words[2:])):
+            return
+        text = " ".join(word for word in given if word is not None)
+        if None in given:
+            self._tell(node, words)
+        elif name == "eval":
+            self.node(parse(text))
         else:
-            return False
-        return True
+            self._maybe(parse(text))
 
-    def _declare(self, words: tuple[str | None, ...]) -> None:
-        for word in words:
-            name, equals, value = (word or "").partition("=")
-            if equals:
-                self.variables[name] = value
-
-    def _compare(self, words: tuple[str | None, ...]) -> bool | None:
-        """Know what ``dpkg --compare-versions "" lt x`` says: no version is earlier than any, dpkg(1)."""
-        if words[:3] == ("dpkg", "--compare-versions", "") and len(words) == 5:
-            return words[3] in ("lt", "le", "ne", "<<", "<=", "gt-nl", "ge-nl")
-        return None
-
-    def _call(self, name: str, arguments: tuple[str | None, ...]) -> bool | None:
-        before, self.arguments = self.arguments, arguments
-        self.depth += 1
+    def _call(self, node: Simple, bodies: tuple[Node | None, ...], words: tuple[str | None, ...]) -> bool | None:
+        before, self.values.arguments = self.values.arguments, words[1:]
+        self.local.append({})
+        status: bool | None = None
         try:
-            return self.node(self.functions[name])
+            if len(bodies) == 1 and bodies[0] is not None:
+                status = self.node(bodies[0])
+            else:
+                self._any(node, bodies, words)
         except _Stop as stop:
             if not stop.returns:
                 raise
-            return None
         finally:
-            self.arguments = before
-            self.depth -= 1
+            self.values.variables.update(self.local.pop())
+            self.values.arguments = before
+        return status
 
-    def _add(self, command: Command) -> None:
-        if len(self.found) < _MAX_COMMANDS:
-            self.found.append(command)
+    def _any(self, node: Simple, bodies: tuple[Node | None, ...], words: tuple[str | None, ...]) -> None:
+        """Call a function whose definition depends on what is not known."""
+        for body in bodies:
+            with self._doubt():
+                if body is None:
+                    self._command(node, words, plain=True)
+                else:
+                    self.node(body)
 
-    def _writes(self, redirects: tuple[Redirect, ...]) -> tuple[str | None, ...]:
-        """Give the files that output goes to."""
-        targets = [self.word(each.target) for each in redirects if each.op not in ("<", "<<", "<&", ">&")]
-        return tuple(target for target in targets if target is None or not target.startswith("/dev/"))
+    def _tell(self, node: Simple, words: tuple[str | None, ...]) -> None:
+        documents = [self.values.word(each.target) for each in node.redirects if each.op == "<<"]
+        document = documents[-1] if documents else None
+        self.perform(Command(words, self._writes(node.redirects), node.text, node.line, document))
+
+    def _only_writes(self, redirects: tuple[Redirect, ...], name: str, text: str, line: int) -> None:
+        """Tell of files that something writes to that is no command to be told of; ``:`` prints nothing."""
+        for write in self._writes(redirects):
+            shown = f"{text} {'>>' if write.append else '>'} {write.path or '...'}".strip()
+            self.perform(Command((name,), (write,), shown, line))
+
+    def _writes(self, redirects: tuple[Redirect, ...]) -> tuple[Write, ...]:
+        for each in redirects:
+            self._substitutions(each.target)
+        targets = [
+            Write(self.values.word(each.target), each.fd, each.op in (">>", "&>>", "<>"))
+            for each in redirects
+            if each.op not in ("<", "<<", "<&", ">&")
+        ]
+        return tuple(write for write in targets if write.path is None or not write.path.startswith("/dev/"))
 
     def _substitutions(self, word: Word) -> None:
-        """Walk commands whose output becomes a word; what they set stays with them."""
-        for part in word:
-            if isinstance(part, Substitution):
-                before = dict(self.variables)
-                self._maybe(part.body)
-                self.variables = before
+        """Walk commands whose output becomes a word."""
+        for part in substitutions(word):
+            with self._apart():
+                self.node(part.body)
 
-    def fields(self, words: tuple[Word, ...]) -> tuple[str | None, ...]:
-        """Expand words; an unquoted parameter with a known value is split."""
-        found: list[str | None] = []
-        for word in words:
-            if len(word) == 1 and isinstance(word[0], Param) and not word[0].op:
-                if word[0].name in ("@", "*"):
-                    found.extend(self.arguments)
-                    continue
-                if not word[0].quoted:
-                    value = self.word(word)
-                    found.extend([None] if value is None else value.split())
-                    continue
-            found.append(self.word(word))
-        return tuple(found)
 
-    def word(self, word: Word, *, pattern_of: bool = False) -> str | None:
-        """Give the value of a word, None if it is not known."""
-        parts = []
-        for part in word:
-            value = self._part(part)
-            if value is None:
-                return None
-            quoted = isinstance(part, Text) and part.quoted
-            parts.append(value.replace("[", "[[]") if pattern_of and quoted else value)
-        return "".join(parts)
-
-    def _part(self, part: object) -> str | None:
-        if isinstance(part, Text):
-            return part.value
-        if isinstance(part, Substitution):
-            return self._output(part.body)
-        if not isinstance(part, Param):
-            return None
-        value = self._parameter(part.name)
-        if not part.op:
-            return value
-        if part.op in (":-", "-", ":=", "="):
-            return self.word(part.word) if value == "" else value
-        if part.op in (":+", "+"):
-            return None if value is None else self.word(part.word) if value else ""
-        return None
-
-    def _output(self, node: Node) -> str | None:
-        """Know what ``dpkg --print-architecture`` prints."""
-        while isinstance(node, Sequence | Pipeline):
-            inner = node.items if isinstance(node, Sequence) else node.commands
-            if len(inner) != 1:
-                return None
-            node = inner[0]
-        words = self.fields(node.words) if isinstance(node, Simple) else ()
-        return self.variables.get("DPKG_MAINTSCRIPT_ARCH") if words == ("dpkg", "--print-architecture") else None
-
-    def _parameter(self, name: str) -> str | None:
-        if name.isdecimal():
-            number = int(name)
-            if number == 0:
-                return None
-            return self.arguments[number - 1] if number <= len(self.arguments) else ""
-        if name == "#":
-            return str(len(self.arguments))
-        if name in ("?", "$", "!", "@", "*", "-"):
-            return None
-        return self.variables.get(name, "")
-
-    def test(self, words: tuple[str | None, ...]) -> bool | None:
-        """Give what ``[ words ]`` says."""
-        for operator in ("-o", "||", "-a", "&&"):
-            if operator in words[1:]:
-                at = words.index(operator, 1)
-                sides = self.test(words[:at]), self.test(words[at + 1 :])
-                decided = operator in ("-o", "||")
-                return decided if decided in sides else None if None in sides else not decided
-        if words[:1] == ("!",):
-            status = self.test(words[1:])
-            return None if status is None else not status
-        if len(words) == 1:
-            return None if words[0] is None else bool(words[0])
-        if len(words) == 2 and words[0] is not None and words[1] is not None:
-            return self._unary(words[0], words[1])
-        if len(words) == 3 and words[0] is not None and words[2] is not None and words[1] in ("=", "==", "!="):
-            return (words[0] == words[2]) is (words[1] != "!=")
-        return None
-
-    def _unary(self, operator: str, value: str) -> bool | None:
-        if operator == "-n":
-            return bool(value)
-        if operator == "-z":
-            return not value
-        return self.exists(operator, value)
+def _compared(words: tuple[str | None, ...]) -> bool | None:
+    """Know what ``dpkg --compare-versions "" lt x`` says: no version is earlier than any, dpkg(1)."""
+    if words[:3] == ("dpkg", "--compare-versions", "") and len(words) == 5 and words[4]:
+        return words[3] in ("lt", "le", "ne", "<<", "<=", "<", "gt-nl", "ge-nl")
+    return None

@@ -16,7 +16,9 @@ __all__ = ["Reader"]
 _END = frozenset(" \t\n;&|()<>")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*|[0-9]|[@*#?$!-]")
 _BRACED = re.compile(r"([A-Za-z_][A-Za-z0-9_]*|[0-9]+|[@*#?$!-])(:?[-=+?]|##?|%%?)?")
-_MAX_DEPTH = 60
+_BRACKET = re.compile(r"[()]")
+_VALUES = frozenset("-=+?")
+_MAX_DEPTH = 40
 
 
 class Reader:
@@ -27,11 +29,14 @@ class Reader:
         self.at = 0
         self.depth = depth
         self._parse = parse
+        self._counted = (0, 1)  # a place before the cursor, and its line
 
     @property
     def line(self) -> int:
         """The number of the line that the cursor is in, from 1."""
-        return self.text.count("\n", 0, self.at) + 1
+        at, line = self._counted if self._counted[0] <= self.at else (0, 1)
+        self._counted = (self.at, line + self.text.count("\n", at, self.at))
+        return self._counted[1]
 
     def fail(self, cause: str) -> FormatError:
         """Give the error for the cursor's place."""
@@ -82,20 +87,25 @@ class Reader:
         return [self._expansion(False)]
 
     def double(self, end: str) -> list[Part]:
-        """Read what stands between double quotes, or (``end`` is ``""``) in a here-document, up to ``end``."""
+        """Read what stands between double quotes up to ``end``.
+
+        Args:
+            end: ``"``, or the ``}`` of an expansion between double quotes, or ``""`` for a whole here-document.
+        """
+        escaped = {"$", "`", "\\", "\n", end}
         parts: list[Part] = []
         literal: list[str] = []
         while (char := self.peek()) != end:
             if not char:
                 raise self.fail("a double quote is not closed")
-            if char == "\\" and self.peek(2)[1:] in ("$", "`", '"', "\\", "\n"):
+            if char == "\\" and self.peek(2)[1:] in escaped:
                 following = self.peek(2)[1:]
                 literal.append("" if following == "\n" else following)
                 self.at += 2
-            elif char in "$`":
+            elif char in "$`" or (char == '"' and end == "}"):
                 parts.append(Text("".join(literal), True))
                 literal.clear()
-                parts.append(self._expansion(True))
+                parts.extend(self._special(char) if char == '"' else [self._expansion(True)])
             else:
                 literal.append(char)
                 self.at += 1
@@ -105,8 +115,10 @@ class Reader:
     def _expansion(self, quoted: bool) -> Part:
         if self.peek() == "`":
             return self._backquoted(quoted)
-        if self.peek(3) == "$((":
-            return self._arithmetic(quoted)
+        if self.peek(3) == "$((" and (end := self._arithmetic_end()):
+            inner = Reader(self.text[self.at + 3 : end - 2], self._parse, self.depth)
+            self.at = end
+            return Arithmetic(tuple(inner.double("")), quoted)
         if self.peek(2) == "$(":
             self.at += 2
             body = self._nested(self)
@@ -149,18 +161,16 @@ class Reader:
         self.at = at + 1
         return Substitution(node, quoted)
 
-    def _arithmetic(self, quoted: bool) -> Part:
-        depth, at = 0, self.at + 1
-        while True:
-            char = self.text[at : at + 1]
-            if not char:
+    def _arithmetic_end(self) -> int:
+        """Give where ``$((`` ends with ``))``, 0 when it is a substitution that begins with a bracket."""
+        depth, at = 2, self.at + 3
+        while depth > 1:
+            match = _BRACKET.search(self.text, at)
+            if match is None:
                 raise self.fail("an arithmetic expansion is not closed")
-            depth += {"(": 1, ")": -1}.get(char, 0)
-            at += 1
-            if not depth:
-                break
-        text, self.at = self.text[self.at + 3 : at - 2], at
-        return Arithmetic(text, quoted)
+            depth += 1 if match[0] == "(" else -1
+            at = match.end()
+        return at + 1 if self.text[at : at + 1] == ")" else 0
 
     def _braced(self, quoted: bool) -> Part:
         start = self.at
@@ -182,14 +192,11 @@ class Reader:
         if self.depth >= _MAX_DEPTH:
             raise self.fail(f"it is nested more than {_MAX_DEPTH} deep")
         self.depth += 1
-        word = self._operand(quoted)
+        # Between double quotes a single quote means itself, but in a pattern it quotes.
+        word = tuple(self.double("}")) if quoted and op[-1:] in _VALUES else self.word(frozenset("}"))
         self.depth -= 1
         if self.peek() != "}":
             self.at = start
             raise self.fail("a parameter expansion is not closed")
         self.at += 1
         return Param(match[1], op, word, quoted)
-
-    def _operand(self, quoted: bool) -> Word:
-        word = self.word(frozenset("}"))
-        return tuple(Text(p.value, True) if quoted and isinstance(p, Text) and not p.quoted else p for p in word)
