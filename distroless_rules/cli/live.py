@@ -1,8 +1,8 @@
-"""Lines that stay at the end of a terminal and are drawn anew: rows of text in, control sequences (ECMA-48) out.
+"""Lines that stay at the end of a terminal and are drawn anew: rows of text in, what rich draws of them out.
 
-The cursor stays visible and rests behind the last line, so that a terminal is left well however the program ends.
-Lines are shorter than the terminal is wide. When it was made narrower since, those that were drawn take several of its
-rows, which is reckoned with when they are drawn over.
+The library is imported when something is drawn first, a moment after the beginning. Lines are shorter than the
+terminal is wide. When it was made narrower since, those that were drawn take several of its rows, which is reckoned
+with before they are drawn over.
 """
 
 from __future__ import annotations
@@ -10,16 +10,20 @@ from __future__ import annotations
 import os
 import threading
 import time
-import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
+
+if TYPE_CHECKING:
+    from rich.console import Console, Group
+    from rich.live import Live as RichLive
+    from rich.text import Text
 
 __all__ = ["Live", "Row", "fitted"]
 
 _SECONDS = 0.125
 _SIZE = os.terminal_size((80, 24))  # of a terminal that does not know its own
-_CUT = "..."
+_UP = "\x1b[2K\x1b[1A"  # erase a line, go up (ECMA-48)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +33,7 @@ class Row:
     Attributes:
         text: what is cut if there is too little room.
         tail: what follows it and is not cut first.
-        style: the parameters of SGR, "1" for bold.
+        style: as rich names it: "bold", "cyan".
     """
 
     text: str
@@ -51,6 +55,7 @@ class Live:
         self._rows = rows
         self._colour = colour
         self._lock = threading.Lock()
+        self._live: RichLive | None = None
         self._widths: list[int] = []  # the columns that each line on the screen takes
         self._drawn = time.monotonic()
         self._ended = threading.Event()
@@ -64,7 +69,9 @@ class Live:
             now = time.monotonic()
             if now - self._drawn >= _SECONDS and not self._ended.is_set():
                 self._drawn = now
-                self._write(f"{self._home()}{self._frame()}")
+                self._refresh()
+        except OSError:  # the terminal is gone, and nobody looks
+            self._ended.set()
         finally:
             self._lock.release()
 
@@ -77,84 +84,93 @@ class Live:
 
     def print(self, text: str) -> None:
         """Print lines above."""
-        with self._lock:
-            self._write(f"{self._erasure()}{text}\n{self._frame()}" if self._widths else f"{text}\n")
+        try:
+            with self._lock:
+                if self._live is None:
+                    self._stream.write(f"{text}\n")
+                    self._stream.flush()
+                else:
+                    self._resize(self._live.console)
+                    self._live.console.print(text, markup=False, highlight=False, emoji=False, soft_wrap=True)
+        except OSError:
+            self._ended.set()
 
     def stop(self) -> None:
         """Take the lines away, for good."""
         self._ended.set()
-        with self._lock:
-            if self._widths:
-                self._write(self._erasure())
-                self._widths = []
-        if self._ticker is not None:
-            self._ticker.join()
+        try:
+            with self._lock:
+                if self._live is not None:
+                    self._resize(self._live.console)
+                    self._live.stop()
+                    self._live = None
+        except OSError:
+            return
+        finally:
+            if self._ticker is not None:
+                self._ticker.join()
 
     def _tick(self) -> None:
         while not self._ended.wait(_SECONDS):
             self.draw()
 
-    def _height(self) -> int:
-        """Give the rows that the lines on the screen take by now."""
-        columns = self._size().columns
-        return sum(max(1, -(-width // columns)) for width in self._widths)
+    def _refresh(self) -> None:
+        if self._live is None:
+            from rich.console import Console
+            from rich.live import Live
 
-    def _home(self) -> str:
-        """Go to where the first line begins."""
-        up = self._height() - 1
-        return f"\x1b[{up}A\r" if up > 0 else "\r"
+            console = Console(file=self._stream, force_terminal=True, legacy_windows=False)
+            self._resize(console)
+            self._live = Live(
+                get_renderable=self._frame,
+                console=console,
+                auto_refresh=False,
+                transient=True,
+                redirect_stdout=False,
+                redirect_stderr=False,
+            )
+            self._live.start()
+        else:
+            self._resize(self._live.console)
+        self._live.refresh()
 
-    def _erasure(self) -> str:
-        """Delete the lines; to erase all that is below would let some terminals keep it among what scrolled away."""
-        return f"{self._home()}\x1b[{self._height()}M"
-
-    def _frame(self) -> str:
-        columns, lines = self._size()
-        rows = [(row, fitted(row, columns - 1)) for row in self._rows()][: max(1, lines - 1)]
-        self._widths = [_width(text) for _, text in rows]
-        styled = (f"\x1b[{row.style}m{text}\x1b[m" if row.style and self._colour else text for row, text in rows)
-        return "\x1b[K\n".join(styled) + "\x1b[J"
-
-    def _size(self) -> os.terminal_size:
+    def _resize(self, console: Console) -> None:
+        """Tell how large the terminal is now; go up as many rows as lines were wrapped into since they were drawn."""
         try:
             size = os.get_terminal_size(self._stream.fileno())
         except OSError:
-            return _SIZE
-        return size if size.columns and size.lines else _SIZE
+            size = _SIZE
+        console.size = size if size.columns and size.lines else _SIZE
+        more = sum(max(0, -(-width // console.width) - 1) for width in self._widths)
+        if more:
+            self._stream.write(_UP * more)
+            self._widths = []
 
-    def _write(self, text: str) -> None:
-        try:
-            self._stream.write(text)
-            self._stream.flush()
-        except OSError:  # the terminal is gone, and nobody looks
-            self._ended.set()
+    def _frame(self) -> Group:
+        from rich.console import Group
+
+        columns, lines = self._live.console.size if self._live is not None else _SIZE
+        rows = [fitted(row, columns - 1, colour=self._colour) for row in self._rows()][: max(1, lines - 1)]
+        self._widths = [row.cell_len for row in rows]
+        return Group(*rows)
 
 
-def fitted(row: Row, columns: int) -> str:
+def fitted(row: Row, columns: int, *, colour: bool = True) -> Text:
     """Give a row's text in at most so many columns, without what a terminal would obey."""
-    text, tail = _plain(row.text), _plain(row.tail)
-    if _width(text) + _width(tail) <= columns:
-        return text + tail
-    room = columns - len(_CUT) - _width(tail)
-    if room <= 0:
-        return _cut(text, columns)
-    return f"{_cut(text, room)}{_CUT}{tail}"
+    from rich.text import Text
 
-
-def _cut(text: str, columns: int) -> str:
-    while _width(text) > columns:
-        text = text[:-1]
+    style = row.style if colour else ""
+    if columns <= 0:
+        return Text()
+    text, tail = (Text(_plain(part), style, no_wrap=True) for part in (row.text, row.tail))
+    room = columns - tail.cell_len
+    if text.cell_len > room:
+        if room < 2:
+            room, tail = columns, Text()
+        text.truncate(room, overflow="ellipsis")
+    text.append_text(tail)
     return text
 
 
 def _plain(text: str) -> str:
     return text if text.isprintable() else "".join(each if each.isprintable() else "?" for each in text)
-
-
-def _width(text: str) -> int:
-    """Give the columns that a text takes: two for what is wide in Unicode (UAX #11), none for what combines."""
-    if text.isascii():
-        return len(text)
-    return sum(
-        0 if unicodedata.combining(each) else 2 if unicodedata.east_asian_width(each) in "WF" else 1 for each in text
-    )

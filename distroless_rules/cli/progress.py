@@ -112,9 +112,9 @@ class Progress:
     def _rows(self) -> list[Row]:
         now = time.monotonic()
         with self._lock:
-            head = Row(self._head(), style="1")
+            head = Row(self._head(), style="bold")
             fetching = [
-                Row(f"  Fetching {each.name}", f" {100 * each.received // each.size} %" if each.size else "", "36")
+                Row(f"  Fetching {each.name}", f" {100 * each.received // each.size} %" if each.size else "", "cyan")
                 for each in self._fetching.values()
             ]
             running = [
@@ -123,7 +123,7 @@ class Progress:
             ]
         rows = [head, *fetching[:_SHOWN], *running[:_SHOWN]]
         hidden = 1 + len(fetching) + len(running) - len(rows)
-        return [*rows, Row(f"  and {hidden} more", style="2")] if hidden else rows
+        return [*rows, Row(f"  and {hidden} more", style="dim")] if hidden else rows
 
     def _head(self) -> str:
         fetched = f"{size_text(self._fetched)} fetched" if self._fetched else ""

@@ -26,7 +26,7 @@ def _drawn(live: Live) -> None:
 
 
 def test_rows_are_drawn_over_and_taken_away(terminal: Terminal) -> None:
-    rows = [Row("[1/2]", style="1"), Row("  one", " 3 s")]
+    rows = [Row("[1/2]", style="bold"), Row("  one", " 3 s")]
     live = Live(terminal.stream, lambda: rows)
     terminal.stream.write("before\n")
     _drawn(live)
@@ -75,11 +75,11 @@ def test_a_low_terminal_shows_the_first_rows(terminal: Terminal) -> None:
 
 
 def test_styles_are_for_those_who_want_them(terminal: Terminal) -> None:
-    plain = Live(terminal.stream, lambda: [Row("x", style="1")], colour=False)
+    plain = Live(terminal.stream, lambda: [Row("x", style="bold")], colour=False)
     _drawn(plain)
     terminal.take()
     assert "m" not in terminal.screen.escapes
-    _drawn(Live(terminal.stream, lambda: [Row("x", style="1")]))
+    _drawn(Live(terminal.stream, lambda: [Row("x", style="bold")]))
     terminal.take()
     assert "m" in terminal.screen.escapes
 
@@ -123,15 +123,15 @@ def test_a_terminal_that_is_gone_stops_nobody() -> None:
     [
         (Row("short", " 3 s"), 10, "short 3 s"),
         (Row("exactly"), 7, "exactly"),
-        (Row("a long text", " 3 s"), 14, "a long ... 3 s"),
-        (Row("a long text"), 8, "a lon..."),
-        (Row("a long text", " 3 s"), 7, "a long "),
+        (Row("a long text", " 3 s"), 12, "a long … 3 s"),
+        (Row("a long text"), 8, "a long …"),
+        (Row("a long text", " 3 s"), 5, "a lo…"),
         (Row("a long text"), 0, ""),
-        (Row("東京都庁舎", " 1 s"), 12, "東京... 1 s"),
+        (Row("東京都庁舎", " 1 s"), 9, "東京… 1 s"),
         (Row("東京都"), 6, "東京都"),
         (Row("e\u0301e\u0301"), 2, "e\u0301e\u0301"),
         (Row("red\x1b[31m\r\n\x07\u202e"), 40, "red?[31m????"),
     ],
 )
 def test_a_row_fits(row: Row, columns: int, shown: str) -> None:
-    assert fitted(row, columns) == shown
+    assert fitted(row, columns).plain == shown

@@ -25,7 +25,7 @@ from typing import Any
 
 __all__ = ["Screen", "Terminal"]
 
-_TOKEN = re.compile(r"\x1b\[(\d*)([A-Za-z])|([\r\n\x08])|(\x1b)|([^\x1b\r\n\x08]+)")
+_TOKEN = re.compile(r"\x1b\[(\??[\d;]*)([A-Za-z])|([\r\n\x08])|(\x1b)|([^\x1b\r\n\x08]+)")
 
 
 class Screen:
@@ -48,7 +48,7 @@ class Screen:
             assert not stray, f"an unknown control sequence in {text!r}"
             if final:
                 self.escapes.add(final)
-                self._obey(final, int(number or "0"))
+                self._obey(final, int(number) if number.isdigit() else 0)
             elif control:
                 self._move(control)
             else:
@@ -68,7 +68,7 @@ class Screen:
         if final == "A":
             self._row = max(0, self._row - max(1, number))
         elif final == "K":
-            self.rows[self._row] = row[: self._column]
+            self.rows[self._row] = "" if number == 2 else row[: self._column]
         elif final == "J":
             self.rows[self._row :] = [row[: self._column]]
         elif final == "M":
@@ -76,7 +76,7 @@ class Screen:
             self.rows += [""] * (self._row + 1 - len(self.rows))
             self._column = 0
         else:
-            assert final == "m", f"an unknown control sequence ends with {final}"
+            assert final in "mhl", f"an unknown control sequence ends with {final}"
 
     def _move(self, control: str) -> None:
         if control == "\n":
