@@ -11,9 +11,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from distroless_rules.deb import compose_debs, compose_status, compose_users
+from distroless_rules.deb import compose_debs, compose_links, compose_status, compose_users
 from distroless_rules.deb.compose_options import FileSpec, Options
-from distroless_rules.deb.compose_tree import Claim, Tree
+from distroless_rules.deb.compose_tree import Claim, Tree, leave_out
 from distroless_rules.deb.effects import registry
 from distroless_rules.deb.effects.accounts import Accounts
 from distroless_rules.deb.effects.declared import sysusers
@@ -106,6 +106,7 @@ def compose(options: Options, sources: Sources) -> Composition:
     _add_status(work)
     user = _resolved_user(options, accounts)
     _check_parents(tree)
+    compose_links.link(tree)
     blob, rows = _place_generated(work)
     recipes = _split(tree, rows, len(options.layers))
     return Composition(recipes, blob, _report(work, recipes, user))
@@ -204,7 +205,7 @@ def _add_status(work: _Work) -> None:
     # In the system layer: a layer of debs stays the same in every image that has it.
     present: dict[str, list[str]] = {name: [] for name in work.layer_of}
     for claim in work.tree:
-        if claim.rank == "deb" and claim.entry.kind in (Kind.FILE, Kind.HARDLINK):
+        if claim.rank == "deb" and claim.entry.kind is Kind.FILE:
             present[claim.origin[5:-1]].append(claim.entry.path)
     for name in sorted(work.layer_of):
         index = work.sources.debs[name]
@@ -238,7 +239,7 @@ def _check_parents(tree: Tree) -> None:
                 raise AnalysisError(
                     f'compose "/{claim.entry.path}" of {claim.origin}',
                     f'"/{parent}" of {above.origin} is no folder',
-                    hint=f'leave one out, of a deb with exclude = ["/{parent}"]',
+                    hint=leave_out(parent, above, claim),
                 )
 
 

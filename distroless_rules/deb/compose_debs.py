@@ -41,7 +41,7 @@ class Kept:
     """What of one deb is taken.
 
     Attributes:
-        entries: in order of path; hard links follow the file that they link to.
+        entries: in order of path; hard links are files (see ``compose_links``).
         dropped: rule -> number of files and links that it dropped.
         unprivileged: paths whose setuid or setgid bit was taken away.
     """
@@ -70,7 +70,7 @@ def select(index: DebIndex, selection: Selection) -> Kept:
             lost[path] = entry
             continue
         kept[path] = entry if path == entry.path else entry.moved(path)
-    _relink(kept, lost)
+    _unlink(kept, lost)
     _drop_emptied(kept, lost)
     unprivileged = _drop_privileges(kept, selection.keep)
     entries = tuple(kept[path] for path in sorted(kept, key=sort_key))
@@ -88,29 +88,21 @@ def _rule(path: str, entry: Entry, selection: Selection) -> str | None:
 
 
 def _drop_privileges(kept: dict[str, Entry], keep: Callable[[str], bool]) -> tuple[str, ...]:
-    files = (Kind.FILE, Kind.HARDLINK)
-    paths = [path for path, e in kept.items() if e.mode & _PRIVILEGE and e.kind in files and not keep(path)]
+    paths = [path for path, e in kept.items() if e.mode & _PRIVILEGE and e.kind is Kind.FILE and not keep(path)]
     for path in paths:
         kept[path] = replace(kept[path], mode=kept[path].mode & ~_PRIVILEGE)
     return tuple(sorted(paths, key=sort_key))
 
 
-def _relink(kept: dict[str, Entry], lost: Mapping[str, Entry]) -> None:
-    """Make the first path of each group of hard links the file, and the others links to it."""
-    groups: dict[str, list[str]] = {}
+def _unlink(kept: dict[str, Entry], lost: Mapping[str, Entry]) -> None:
+    """Make each hard link a file whose bytes are where its file's are, whether or not that one is taken."""
     for path, entry in kept.items():
         if entry.kind is Kind.HARDLINK:
-            groups.setdefault(_root(entry, kept, lost), []).append(path)
-    for root, paths in groups.items():
-        file = kept.get(root) or lost.get(root)
-        if file is None or file.kind is not Kind.FILE:
-            raise FormatError(f'compose "/{paths[0]}"', f'it is a hard link to "/{root}", which is no file of its deb')
-        members = sorted({*paths, *([root] if root in kept else [])}, key=sort_key)
-        kept[members[0]] = file.moved(members[0])
-        for path in members[1:]:
-            kept[path] = replace(
-                file, path=path, kind=Kind.HARDLINK, size=0, sha256="", source="", offset=0, target=members[0]
-            )
+            root = _root(entry, kept, lost)
+            file = kept.get(root) or lost.get(root)
+            if file is None or file.kind is not Kind.FILE:
+                raise FormatError(f'compose "/{path}"', f'it is a hard link to "/{root}", which is no file of its deb')
+            kept[path] = file.moved(path)
 
 
 def _root(entry: Entry, kept: Mapping[str, Entry], lost: Mapping[str, Entry]) -> str:

@@ -30,7 +30,8 @@ class Given:
 def lay(spec: FileSpec, given: Given | None) -> list[Entry]:
     """Give the entries of a declared path; owners are set by the caller.
 
-    A file without a mode is 0755 when it begins as a program or script does, else 0644.
+    Hard links are files (see ``compose_links``). A file without a mode is 0755 when it begins as a program or script
+    does, else 0644.
 
     Args:
         spec: what is declared.
@@ -47,7 +48,7 @@ def lay(spec: FileSpec, given: Given | None) -> list[Entry]:
         raise AnalysisError(f'add "/{spec.path}" of {spec.label}', f'it has no input "{spec.input}"')
     if spec.kind == "tree":
         prefix = f"{spec.path}/" if spec.path else ""
-        found = [_below(entry, prefix) for entry in _entries(given) if entry.path]
+        found = [entry.moved(f"{prefix}{entry.path}") for entry in _entries(given) if entry.path]
         top = [Entry.directory(spec.path)] if spec.path else []
         return top + [entry if spec.mode is None else _with_mode(entry, spec.mode) for entry in found]
     mode = _mode(given.path) if spec.mode is None else spec.mode
@@ -56,8 +57,12 @@ def lay(spec: FileSpec, given: Given | None) -> list[Entry]:
 
 
 def _entries(given: Given) -> list[Entry]:
+    entries: dict[str, Entry] = {}
     with given.path.open("rb") as file:
-        return list(tar.read(file, given.digest.hash))
+        for entry in tar.read(file, given.digest.hash):
+            linked = entry.kind is Kind.HARDLINK
+            entries[entry.path] = entries[entry.target].moved(entry.path) if linked else entry
+    return list(entries.values())
 
 
 def _mode(path: Path) -> int:
@@ -65,10 +70,5 @@ def _mode(path: Path) -> int:
         return 0o755 if file.read(4).startswith(_PROGRAM) else 0o644
 
 
-def _below(entry: Entry, prefix: str) -> Entry:
-    target = f"{prefix}{entry.target}" if entry.kind is Kind.HARDLINK else entry.target
-    return replace(entry, path=f"{prefix}{entry.path}", target=target)
-
-
 def _with_mode(entry: Entry, mode: int) -> Entry:
-    return replace(entry, mode=mode) if entry.kind in (Kind.FILE, Kind.HARDLINK) else entry
+    return replace(entry, mode=mode) if entry.kind is Kind.FILE else entry

@@ -13,7 +13,7 @@ from distroless_rules.errors import AnalysisError, FormatError
 from distroless_rules.values.path import parents, resolve_link, sort_key
 from distroless_rules.values.tree import Entry, Kind
 
-__all__ = ["Claim", "Tree"]
+__all__ = ["Claim", "Tree", "leave_out"]
 
 _MAX_LINKS = 40  # as Linux follows, path_resolution(7)
 _RANK = {"deb": 0, "effect": 1, "user": 2}
@@ -113,7 +113,7 @@ class Tree:
             FormatError: for devices and FIFOs, and for links that go round in circles.
         """
         entry = claim.entry
-        if entry.kind not in (Kind.FILE, Kind.HARDLINK, Kind.SYMLINK, Kind.DIRECTORY):
+        if entry.kind not in (Kind.FILE, Kind.SYMLINK, Kind.DIRECTORY):
             raise FormatError(f'compose "/{entry.path}"', f"{claim.origin} makes it a device or FIFO")
         path = self.place(entry.path)
         if not path:
@@ -161,7 +161,7 @@ class Tree:
         raise AnalysisError(
             f'compose "/{path}"',
             f"{_say(old)} and {_say(new)}",
-            hint=f'leave one out, of a deb with exclude = ["/{path}"]',
+            hint=leave_out(path, old, new),
         )
 
     def _is_folder_link(self, path: str, a: Entry, b: Entry) -> bool:
@@ -172,16 +172,18 @@ class Tree:
         return target is None or target.kind is Kind.DIRECTORY
 
 
+def leave_out(path: str, *claims: Claim) -> str:
+    """Give the advice for claims of which only one can stay; ``exclude`` is only for what debs bring to ``path``."""
+    debs = any(claim.rank == "deb" for claim in claims)
+    return "leave one out" + (f', of a deb with exclude = ["/{path}"]' if debs else "")
+
+
 def _same(a: Entry, b: Entry) -> bool:
-    return (a.kind, a.mode, a.uid, a.gid, a.size, a.target, a.sha256) == (
-        b.kind,
-        b.mode,
-        b.uid,
-        b.gid,
-        b.size,
-        b.target,
-        b.sha256,
-    )
+    return _said(a) == _said(b)
+
+
+def _said(e: Entry) -> tuple[object, ...]:
+    return e.kind, e.mode, e.uid, e.gid, e.size, e.target, e.sha256, e.xattrs
 
 
 def _say(claim: Claim) -> str:
@@ -189,7 +191,6 @@ def _say(claim: Claim) -> str:
     what = {
         Kind.FILE: f"a file of {entry.size} bytes, SHA-256 {entry.sha256[:12]}",
         Kind.SYMLINK: f'a link to "{entry.target}"',
-        Kind.HARDLINK: f'a hard link to "/{entry.target}"',
         Kind.DIRECTORY: "a folder",
     }[entry.kind]
     owner = f" of {entry.uid}:{entry.gid}" if entry.uid or entry.gid else ""
