@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from distroless_rules import outputs, state
-from distroless_rules.actions.analysis import Analysis
+from distroless_rules.actions.analysed import Analysis
 from distroless_rules.errors import AnalysisError, DistrolessError, FormatError, StaleLockError
 from distroless_rules.execution import events
 from distroless_rules.project import Project
@@ -121,6 +121,5 @@ def analysed(project: Project, request: Request, options: Options) -> tuple[Anal
 
 def _warm_up() -> None:
     """Import, while a child process evaluates, what the build needs next."""
-    from distroless_rules import machine
-
-    machine.import_tools()
+    import distroless_rules.machine
+    import distroless_rules.tools.deb_unpack  # noqa: F401 - by which most cold builds begin

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 
 from distroless_rules import outputs
-from distroless_rules.actions.analysis import Analysis
+from distroless_rules.actions.analysed import Analysis
 from distroless_rules.execution import events
 from distroless_rules.execution.cached import Cached
 from distroless_rules.execution.pool import Pool
@@ -21,7 +21,7 @@ from distroless_rules.project import Project
 from distroless_rules.storage.disk import DiskStore
 from distroless_rules.tools.registry import Registry
 
-__all__ = ["Machine", "import_tools"]
+__all__ = ["Machine"]
 
 
 class Machine:
@@ -71,8 +71,3 @@ class Machine:
     def __exit__(self, *_: object) -> None:
         self._pool.__exit__()
         self.store.close()
-
-
-def import_tools() -> None:
-    """Import every tool now, and not when an action first asks for it."""
-    list(Registry().values())

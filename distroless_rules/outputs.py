@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from distroless_rules.actions.analysis import Layout, Wanted
+from distroless_rules.actions.analysed import Layout, Wanted
 from distroless_rules.actions.artifact import Artifact, Root
 from distroless_rules.errors import StorageError
 from distroless_rules.storage.seal import is_sealed

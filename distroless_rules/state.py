@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from distroless_rules import outputs
-from distroless_rules.actions.analysis import Analysis
+from distroless_rules.actions.analysed import Analysis
 from distroless_rules.actions.artifact import Root
 from distroless_rules.loading.files import Seen, Signature, listing_digest, signature
 from distroless_rules.loading.workspace import CONFIG_NAME, LOCK_NAME

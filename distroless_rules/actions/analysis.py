@@ -6,12 +6,10 @@ All of it happens in one Starlark evaluation, so that the providers that targets
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
 from typing import Any
 
-from distroless_rules.actions.action import Action
-from distroless_rules.actions.artifact import Artifact
+from distroless_rules.actions.analysed import Analysis, Layout, Wanted
 from distroless_rules.actions.context import Context
 from distroless_rules.errors import AnalysisError, DistrolessError, LoadError, Location, StaleLockError
 from distroless_rules.loading.interpreter import BUILTIN_PREFIX, Module
@@ -19,52 +17,9 @@ from distroless_rules.loading.loader import DISPATCH, Loader
 from distroless_rules.loading.package import Rule
 from distroless_rules.targets.graph import TargetGraph
 from distroless_rules.targets.target import Key, Kind, Refs, Target
-from distroless_rules.values.label import Label
 from distroless_rules.values.platform import Platform
 
-__all__ = ["Analysis", "Layout", "Session", "Wanted"]
-
-
-@dataclass(frozen=True, slots=True)
-class Layout:
-    """An OCI image layout to be put together.
-
-    Attributes:
-        descriptor: the document with the descriptor of its manifest or index.
-        blobs: every blob in it.
-        report: what was put into the image and why, if its rule says.
-    """
-
-    descriptor: Artifact
-    blobs: tuple[Artifact, ...]
-    report: Artifact | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """A target that was asked for, with its files, and its layout if it is an image."""
-
-    label: Label
-    rule: str
-    files: tuple[Artifact, ...]
-    layout: Layout | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Analysis:
-    """What is to be done, and why.
-
-    Attributes:
-        actions: in an order in which targets come after those that they need.
-        wanted: what was asked for.
-        messages: what files and implementations printed.
-        places: owner of actions -> where a BUILD file declares it.
-    """
-
-    actions: tuple[Action, ...] = ()
-    wanted: tuple[Wanted, ...] = ()
-    messages: tuple[str, ...] = ()
-    places: Mapping[str, Location] = field(default_factory=dict)
+__all__ = ["Session"]
 
 
 class Session:

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from distroless_rules.actions.action import Action, Named
-from distroless_rules.actions.analysis import Analysis, Layout, Wanted
+from distroless_rules.actions.analysed import Analysis, Layout, Wanted
 from distroless_rules.actions.artifact import Artifact, Root
 from distroless_rules.errors import Location
 from distroless_rules.values.digest import Digest

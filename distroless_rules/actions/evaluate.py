@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from distroless_rules.actions.analysis import Analysis, Session
+from distroless_rules.actions.analysed import Analysis
+from distroless_rules.actions.analysis import Session
 from distroless_rules.actions.context import Context
 from distroless_rules.actions.debs import Cut
 from distroless_rules.errors import AnalysisError, ConfigError

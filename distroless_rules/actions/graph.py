@@ -16,7 +16,7 @@ from distroless_rules.errors import AnalysisError
 if TYPE_CHECKING:
     import networkx
 
-    from distroless_rules.actions.analysis import Analysis
+    from distroless_rules.actions.analysed import Analysis
 
 __all__ = ["Node", "action_graph", "check_order"]
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from distroless_rules.actions.action import Action
-from distroless_rules.actions.analysis import Analysis
+from distroless_rules.actions.analysed import Analysis
 from distroless_rules.actions.artifact import Artifact
 from distroless_rules.actions.graph import Node, action_graph
 

@@ -14,7 +14,7 @@ from itertools import groupby
 import click
 
 from distroless_rules.actions.action import Action
-from distroless_rules.actions.analysis import Wanted
+from distroless_rules.actions.analysed import Wanted
 from distroless_rules.actions.artifact import Artifact, Root
 from distroless_rules.actions.stages import Stages
 from distroless_rules.cli.common import counted, size_text

@@ -141,10 +141,14 @@ class _Run:
         free = [position for position in plan.needed if not plan.waits[position]]
         self._ready.extend(sorted(free, key=lambda position: -plan.priority[position]))
         digests = self._take_wanted()
+        prepared = False
         while self._ready or self._jobs:
             if self._ready and self._messages.empty():
                 self._look_up(self._ready.popleft())
                 continue
+            if not prepared and self._messages.empty():
+                prepared = True
+                self._prepare()
             end_of_job = self._messages.get()
             self._jobs -= 1
             end_of_job()
@@ -155,6 +159,12 @@ class _Run:
         counts = self._counts()
         self._listener(counts)
         return Outcome(digests, (*failures, *self._lost), counts)
+
+    def _prepare(self) -> None:
+        """Have what later actions need imported while threads perform the first ones."""
+        actions = [self._plan.actions[position] for position in self._plan.needed]
+        for action in {action.mnemonic: action for action in actions}.values():
+            self._executor.version(action)
 
     def _counts(self) -> events.Counts:
         endings = list(self._endings.values())

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from distroless_rules.actions import codec
 from distroless_rules.actions.action import Action, Named
-from distroless_rules.actions.analysis import Analysis, Layout, Wanted
+from distroless_rules.actions.analysed import Analysis, Layout, Wanted
 from distroless_rules.actions.artifact import Artifact, Root
 from distroless_rules.errors import Location
 from distroless_rules.values.digest import Digest

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from distroless_rules.actions.action import Action, Named
-from distroless_rules.actions.analysis import Analysis
+from distroless_rules.actions.analysed import Analysis
 from distroless_rules.actions.artifact import Artifact, Root
 from distroless_rules.actions.graph import Node, action_graph, check_order
 from distroless_rules.errors import AnalysisError

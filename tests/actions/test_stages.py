@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from distroless_rules.actions.action import Action
-from distroless_rules.actions.analysis import Analysis
+from distroless_rules.actions.analysed import Analysis
 from distroless_rules.actions.stages import Stages, staged, stages
 from tests.actions.test_graph import action, derived
 

@@ -9,7 +9,7 @@ import pytest
 
 from distroless_rules import build as spine
 from distroless_rules import outputs
-from distroless_rules.actions.analysis import Wanted
+from distroless_rules.actions.analysed import Wanted
 from distroless_rules.actions.artifact import Artifact, Root
 from distroless_rules.errors import LockError
 from distroless_rules.execution import events

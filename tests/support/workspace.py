@@ -24,7 +24,7 @@ import pytest
 
 from distroless_rules.actions import evaluate
 from distroless_rules.actions.action import Action, Named
-from distroless_rules.actions.analysis import Analysis
+from distroless_rules.actions.analysed import Analysis
 from distroless_rules.deb.cuts import cut
 from distroless_rules.errors import DistrolessError
 from distroless_rules.loading import workspace as workspaces

@@ -1,0 +1,55 @@
+"""What an analysis gives: the actions, and of what was asked for the files and layouts that it consists of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from distroless_rules.actions.action import Action
+from distroless_rules.actions.artifact import Artifact
+from distroless_rules.errors import Location
+from distroless_rules.values.label import Label
+
+__all__ = ["Analysis", "Layout", "Wanted"]
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """An OCI image layout to be put together.
+
+    Attributes:
+        descriptor: the document with the descriptor of its manifest or index.
+        blobs: every blob in it.
+        report: what was put into the image and why, if its rule says.
+    """
+
+    descriptor: Artifact
+    blobs: tuple[Artifact, ...]
+    report: Artifact | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A target that was asked for, with its files, and its layout if it is an image."""
+
+    label: Label
+    rule: str
+    files: tuple[Artifact, ...]
+    layout: Layout | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """What is to be done, and why.
+
+    Attributes:
+        actions: in an order in which targets come after those that they need.
+        wanted: what was asked for.
+        messages: what files and implementations printed.
+        places: owner of actions -> where a BUILD file declares it.
+    """
+
+    actions: tuple[Action, ...] = ()
+    wanted: tuple[Wanted, ...] = ()
+    messages: tuple[str, ...] = ()
+    places: Mapping[str, Location] = field(default_factory=dict)
