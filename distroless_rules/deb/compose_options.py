@@ -47,7 +47,7 @@ class UserSpec:
     Attributes:
         name: the login name.
         uid: the number, or None: the one that ``docs/effects.md`` fixes for the name.
-        group: name or number of the primary group, ``""``: a group of the same name and number.
+        gid: the number of the primary group, None: that of the group of the same name, or of a new one.
         home: the home folder, ``""``: ``/home/<name>``.
         shell: the login shell, ``""``: none.
         gecos: the comment field.
@@ -57,7 +57,7 @@ class UserSpec:
 
     name: str
     uid: int | None
-    group: str = ""
+    gid: int | None = None
     home: str = ""
     shell: str = ""
     gecos: str = ""
@@ -173,11 +173,10 @@ def _path(text: str, doing: str) -> str:
 
 
 def _user(row: Mapping[str, Any]) -> UserSpec:
-    gid = _id(row.get("gid"))
     return UserSpec(
         name=_name(row["name"]),
         uid=_id(row.get("uid")),
-        group=row.get("group") or ("" if gid is None else str(gid)),
+        gid=_id(row.get("gid")),
         home=_home(row.get("home")),
         shell=_field(row.get("shell")),
         gecos=_field(row.get("gecos")),

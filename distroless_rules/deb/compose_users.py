@@ -48,8 +48,8 @@ def join(options: Options, accounts: Accounts) -> None:
             accounts.ids(member, f'put "{member}" into group "{group.name}"')
         accounts.add_group(group.name, members=group.members)
     for user in options.users:
-        if user.group.isdecimal() and all(group.gid != int(user.group) for group in accounts.groups.values()):
-            accounts.add_group(user.name, int(user.group), strict=False)
+        if user.gid is not None and all(group.gid != user.gid for group in accounts.groups.values()):
+            accounts.add_group(user.name, user.gid, strict=False)
         for name in user.groups:
             accounts.gid(name, f'put "{user.name}" into group "{name}"')
             accounts.add_group(name, members=(user.name,))
@@ -74,15 +74,13 @@ def _default(accounts: Accounts, name: str, number: int, home: str, group: str =
 def _declare(accounts: Accounts, spec: UserSpec) -> None:
     uid = fixed_id(spec.name) if spec.uid is None else spec.uid
     doing = f'add user "{spec.name}"'
-    if spec.group.isdecimal():
-        gid = int(spec.group)
-        if gid == uid and spec.name not in accounts.groups:
-            accounts.add_group(spec.name, gid, strict=False)
-    elif spec.group:
-        gid = accounts.gid(spec.group, doing)
-    else:
-        known = accounts.groups.get(spec.name)
+    known = accounts.groups.get(spec.name)
+    if spec.gid is None:
         gid = known.gid if known else accounts.add_group(spec.name, uid).gid
+    else:
+        gid = spec.gid
+        if gid == uid and known is None:
+            accounts.add_group(spec.name, gid, strict=False)
     if spec.name in accounts.users:
         raise AnalysisError(doing, "it is declared twice")
     home, shell = spec.home or f"/home/{spec.name}", spec.shell or NOLOGIN
