@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from distroless_rules.deb.effects.shell_syntax import Node, Pipeline, Sequence, Simple, Substitution, Text, Word
-from distroless_rules.deb.effects.shell_values import Values
+from distroless_rules.deb.effects.shell_values import UNSET, Values
 
 __all__ = ["BUILTINS", "SCRATCH", "output", "query"]
 
@@ -33,7 +33,7 @@ def _declare(values: Values, node: Simple, words: Words, local: dict[str, str | 
         if name is None:
             continue
         if words[0] == "local":
-            local.setdefault(name, values.variables.get(name, ""))
+            local.setdefault(name, values.variables.get(name, UNSET))
         if value is not None:
             values.variables[name] = values.word(value)
     return True
@@ -98,7 +98,7 @@ def _umask(values: Values, node: Simple, words: Words, local: dict[str, str | No
 
 BUILTINS: Mapping[str, _Builtin] = {
     **dict.fromkeys(("export", "local", "readonly"), _declare),
-    **dict.fromkeys(("break", "continue", "hash", "times", "ulimit", "wait"), _nothing),
+    **dict.fromkeys(("hash", "times", "ulimit", "wait"), _nothing),
     "getopts": _getopts,
     "read": _read,
     "set": _set,

@@ -6,15 +6,17 @@ Source: POSIX.1-2017 Shell Command Language, sections 2.5 (parameters) and 2.6 (
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from distroless_rules.deb.effects.shell_syntax import Arithmetic, Param, Part, Substitution, Text, Word
 
-__all__ = ["MAX_VALUE", "Exists", "Values", "substitutions"]
+__all__ = ["UNSET", "Exists", "Values", "substitutions"]
 
-MAX_VALUE = 1 << 18  # characters; a value that is longer counts as not known
+UNSET = "\0"
+"""Stands for a variable that is not set; no value holds it otherwise."""
+_MAX_VALUE = 1 << 18  # characters; a value that is longer counts as not known
 _MAX_CUT = 512  # characters of a value that ${x%y} and the like are worked out for
 _ENVIRONMENT = frozenset(
     (
@@ -58,6 +60,14 @@ class Values:
     opaque: bool = False
     made: int = 0
 
+    def restore(self, before: Mapping[str, str | None]) -> None:
+        """Give variables the values that they had, ``UNSET`` for none."""
+        for name, value in before.items():
+            if value == UNSET:
+                self.variables.pop(name, None)
+            else:
+                self.variables[name] = value
+
     def fields(self, words: tuple[Word, ...]) -> tuple[str | None, ...]:
         """Expand words; an unquoted parameter with a known value is split."""
         found: list[str | None] = []
@@ -69,7 +79,9 @@ class Values:
                 value = self.word(word)
                 found.extend((None,) if value is None else value.split())
             else:
-                found.append(self.word(word, _one))
+                value = self.word(word, _one)
+                if value != "" or not all(_splits(part) for part in word):
+                    found.append(value)
         return tuple(found)
 
     def word(self, word: Word, change: Callable[[Part, str], str | None] = lambda _, text: text) -> str | None:
@@ -88,7 +100,7 @@ class Values:
             parts.append(value)
         joined = "".join(parts)
         self.made += len(joined)
-        return joined if len(joined) <= MAX_VALUE else None
+        return joined if len(joined) <= _MAX_VALUE else None
 
     def pattern(self, word: Word) -> str | None:
         """Give a word as a pattern of ``fnmatch``, in which quoted characters mean themselves."""
@@ -199,7 +211,7 @@ def _one(part: Part, value: str) -> str | None:
     """Give a part of a word that stays one: None if blanks in it, patterns or braces could make it several."""
     if isinstance(part, Text):
         return value if part.quoted or not _BRACES.search(value) else None
-    return value if part.quoted or not (len(value.split()) > 1 or set(value) & set("*?[")) else None
+    return value if part.quoted or not value or (value.split() == [value] and not set(value) & set("*?[")) else None
 
 
 def _not(status: bool | None) -> bool | None:

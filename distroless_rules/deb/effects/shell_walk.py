@@ -7,13 +7,13 @@ Debian policy 4.7 section 6.5 (how scripts are called).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from fnmatch import fnmatchcase
 
 from distroless_rules.deb.effects.shell_builtins import BUILTINS, output, query
 from distroless_rules.deb.effects.shell_parse import parse
+from distroless_rules.deb.effects.shell_state import Command, State, Stop, Write
 from distroless_rules.deb.effects.shell_syntax import (
     AndOr,
     Case,
@@ -28,7 +28,7 @@ from distroless_rules.deb.effects.shell_syntax import (
     Simple,
     Word,
 )
-from distroless_rules.deb.effects.shell_values import Exists, Values, substitutions
+from distroless_rules.deb.effects.shell_values import UNSET, Exists, Values, substitutions
 from distroless_rules.errors import FormatError
 
 __all__ = ["Command", "Write", "walk"]
@@ -39,43 +39,6 @@ _STEP = 64  # characters of values that count as much as a command
 _STATUS = {"true": True, ":": True, "false": False}
 _SILENT = frozenset(("[", "test", *_STATUS))
 _OWN = frozenset(("[", "test", "[[", "command", "which", "type", "eval", "trap", *_STATUS, *BUILTINS))
-
-
-@dataclass(frozen=True, slots=True)
-class Write:
-    """A file that output goes to: its path, None where that is not known; the descriptor; whether at its end."""
-
-    path: str | None
-    fd: int = 1
-    append: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Command:
-    """A command that could run.
-
-    Attributes:
-        words: its name and arguments; None where a value is not known. The name ``(...)`` stands for several
-            commands that have the same output.
-        writes: the files that its output goes to; no device.
-        text: the command as the script has it, in one line.
-        line: where in the script.
-        document: the text of its here-document, None without one or when it is not known.
-    """
-
-    words: tuple[str | None, ...]
-    writes: tuple[Write, ...]
-    text: str
-    line: int
-    document: str | None = None
-
-
-class _Stop(Exception):  # noqa: N818 - control flow, never an error
-    """The script, or (``returns``) the function, ends here."""
-
-    def __init__(self, returns: bool) -> None:
-        super().__init__()
-        self.returns = returns
 
 
 def walk(
@@ -98,20 +61,12 @@ def walk(
         FormatError: if the script calls itself too deeply or does not come to an end.
     """
     walker = _Walker(Values(exists, output, dict(variables), tuple(arguments)), perform)
-    with suppress(_Stop):
+    with suppress(Stop):
         walker.node(script)
 
 
-class _Walker:
-    """The state of one walk; a function has one or more bodies, None for a command of its name."""
-
-    def __init__(self, values: Values, perform: Callable[[Command], None]) -> None:
-        self.values = values
-        self.perform = perform
-        self.functions: dict[str, tuple[Node | None, ...]] = {}
-        self.local: list[dict[str, str | None]] = []
-        self.depth = 0
-        self.steps = 0
+class _Walker(State):
+    """Goes through the tree; each method gives whether what it walks succeeds, None if that is not known."""
 
     def node(self, node: Node) -> bool | None:
         """Walk a node; give whether it succeeds, None if that is not known."""
@@ -150,43 +105,20 @@ class _Walker:
         if isinstance(node, For):
             self._for(node)
             return None
-        for _ in range(2):  # the second time, what the first has set is not known
-            self._maybe(node.condition)
-            self._maybe(node.body)
+        self._repeat(node.condition, node.body)
         return None
 
-    @contextmanager
-    def _doubt(self) -> Iterator[None]:
-        """Walk what may or may not run: what it sets is not known afterwards."""
-        values = self.values
-        before, arguments, functions = dict(values.variables), values.arguments, dict(self.functions)
-        self.steps += len(before) // 8
-        with suppress(_Stop):
-            yield
-        for name, value in values.variables.items():
-            if before.get(name, "") != value:
-                values.variables[name] = None
-        for name in before.keys() - values.variables.keys():
-            values.variables[name] = None
-        if values.arguments != arguments:
-            values.arguments = None
-        for name, bodies in self.functions.items():
-            if bodies != functions.get(name):
-                self.functions[name] = tuple(dict.fromkeys((*functions.get(name, (None,)), *bodies)))
-
-    @contextmanager
-    def _apart(self) -> Iterator[None]:
-        """Walk what runs in a process of its own: what it sets stays there, and only it ends."""
-        values = self.values
-        before = dict(values.variables), values.arguments, dict(self.functions)
-        self.steps += len(before[0]) // 8
-        with suppress(_Stop):
-            yield
-        values.variables, values.arguments, self.functions = before
+    def _repeat(self, *nodes: Node) -> None:
+        """Walk what may run any number of times."""
+        self.loops += 1
+        for _ in range(2):  # the second time, what the first has set is not known
+            for node in nodes:
+                self._maybe(node)
+        self.loops -= 1
 
     def _maybe(self, node: Node) -> bool | None:
         """Walk a node in doubt; give whether it succeeds if it is run."""
-        with self._doubt():
+        with self.doubt():
             return self.node(node)
         return None  # it ended within
 
@@ -219,6 +151,8 @@ class _Walker:
         value = self.values.word(node.word)
         known = value is not None
         for patterns, body in node.arms:
+            for pattern in patterns:
+                self._substitutions(pattern)
             texts = [self.values.pattern(pattern) for pattern in patterns]
             if value is not None and any(text is not None and fnmatchcase(value, text) for text in texts):
                 if known:
@@ -234,7 +168,7 @@ class _Walker:
         self._only_writes(node.redirects, "(...)", "( ... )", node.line)
         if not node.subshell:
             return self.node(node.body)
-        with self._apart():
+        with self.apart():
             return self.node(node.body)
         return None  # it ended within
 
@@ -243,7 +177,7 @@ class _Walker:
             status = self.node(node.commands[0])
             return None if status is None else status is not node.negated
         for command in node.commands:
-            with self._apart():
+            with self.apart():
                 self.node(command)
         return None
 
@@ -251,16 +185,41 @@ class _Walker:
         for word in node.words or ():
             self._substitutions(word)
         fields = self.values.arguments if node.words is None else self.values.fields(node.words)
-        for value in (None,) if fields is None else fields:
-            self.values.variables[node.name] = value if value is None or not set(value) & set("*?[") else None
-            self._maybe(node.body)
+        if fields is None or any(value is None or set(value) & set("*?[") for value in fields):
+            for value in fields or ():
+                self.values.variables[node.name] = value
+                self._maybe(node.body)
+            self.values.variables[node.name] = None
+            self._repeat(node.body)
+            return
+        self.loops += 1
+        try:
+            with self.early():
+                for value in fields:
+                    self.values.variables[node.name] = value
+                    if self._turn(node.body):
+                        break
+        finally:
+            self.loops -= 1
+
+    def _turn(self, body: Node) -> bool:
+        """Walk the body of a loop once; say whether the loop ends."""
+        try:
+            self.node(body)
+        except Stop as stop:
+            if stop.kind not in ("break", "continue"):
+                raise
+            if stop.loops > 1 and self.loops > 1:
+                raise Stop(stop.kind, stop.loops - 1) from stop
+            return stop.kind == "break"
+        return False
 
     def _simple(self, node: Simple) -> bool | None:
         values = self.values
         for word in (*node.words, *(word for _, word in node.assignments)):
             self._substitutions(word)
         words = values.fields(node.words)
-        before = {name: values.variables.get(name, "") for name, _ in node.assignments}
+        before = {name: values.variables.get(name, UNSET) for name, _ in node.assignments}
         for name, word in node.assignments:
             values.variables[name] = values.word(word)
         if not words:
@@ -269,7 +228,7 @@ class _Walker:
         try:
             return self._command(node, words)
         finally:
-            values.variables.update(before)
+            values.restore(before)
 
     def _command(self, node: Simple, words: tuple[str | None, ...], *, plain: bool = False) -> bool | None:
         """Do a command; ``plain`` says that no function is meant by its name."""
@@ -277,14 +236,16 @@ class _Walker:
         if name in ("command", "exec") and len(words) > 1 and (following := query(words)):
             status = self._command(node, following, plain=True)
             if name == "exec":
-                raise _Stop(False)
+                raise Stop("exit")
             return status
         bodies = self.functions.get(name, (None,))
         if bodies != (None,) and not plain:
             self._only_writes(node.redirects, "(...)", name, node.line)
             return self._call(node, bodies, words)
         if name in ("exit", "return"):
-            raise _Stop(name == "return")
+            raise Stop(name)
+        if name in ("break", "continue"):
+            return self._leave(name, words)
         if name in _OWN:
             self._only_writes(node.redirects, ":" if name in _SILENT else "(...)", name, node.line)
             return self._builtin(node, name, words)
@@ -308,6 +269,13 @@ class _Walker:
             self._tell(node, words)
         return True if name not in ("eval", "[[") else None
 
+    def _leave(self, name: str, words: tuple[str | None, ...]) -> bool:
+        count = words[1] if len(words) > 1 else "1"
+        if self.loops and count is not None and count.isdecimal() and len(count) < 3:
+            raise Stop(name, int(count))
+        self.left |= self.loops > 0
+        return True
+
     def _text(self, node: Simple, name: str, words: tuple[str | None, ...]) -> None:
         """Do text that is a script itself: what ``eval`` is given, and what a ``trap`` does at the end."""
         given = words[1:] if name == "eval" else words[1:2]
@@ -323,25 +291,27 @@ class _Walker:
 
     def _call(self, node: Simple, bodies: tuple[Node | None, ...], words: tuple[str | None, ...]) -> bool | None:
         before, self.values.arguments = self.values.arguments, words[1:]
+        loops, self.loops = self.loops, 0
         self.local.append({})
         status: bool | None = None
         try:
-            if len(bodies) == 1 and bodies[0] is not None:
-                status = self.node(bodies[0])
-            else:
-                self._any(node, bodies, words)
-        except _Stop as stop:
-            if not stop.returns:
+            with self.early():
+                if len(bodies) == 1 and bodies[0] is not None:
+                    status = self.node(bodies[0])
+                else:
+                    self._any(node, bodies, words)
+        except Stop as stop:
+            if stop.kind != "return":
                 raise
         finally:
-            self.values.variables.update(self.local.pop())
-            self.values.arguments = before
+            self.values.restore(self.local.pop())
+            self.values.arguments, self.loops = before, loops
         return status
 
     def _any(self, node: Simple, bodies: tuple[Node | None, ...], words: tuple[str | None, ...]) -> None:
         """Call a function whose definition depends on what is not known."""
         for body in bodies:
-            with self._doubt():
+            with self.doubt():
                 if body is None:
                     self._command(node, words, plain=True)
                 else:
@@ -371,7 +341,7 @@ class _Walker:
     def _substitutions(self, word: Word) -> None:
         """Walk commands whose output becomes a word."""
         for part in substitutions(word):
-            with self._apart():
+            with self.apart():
                 self.node(part.body)
 
 

@@ -92,7 +92,7 @@ class Reader:
         Args:
             end: ``"``, or the ``}`` of an expansion between double quotes, or ``""`` for a whole here-document.
         """
-        escaped = {"$", "`", "\\", "\n", end}
+        escaped = {"$", "`", "\\", "\n", *(('"', end) if end else ())}
         parts: list[Part] = []
         literal: list[str] = []
         while (char := self.peek()) != end:
