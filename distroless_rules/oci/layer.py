@@ -101,45 +101,37 @@ class _Archive:
     def __init__(self, blobs: _Blobs, piece: int) -> None:
         self._blobs = blobs
         self._piece = piece
-        self._buffer = bytearray(piece)
-        self._at = 0  # how much of the buffer is filled
+        self._buffer = bytearray()
         self.state = hashlib.sha256()
         self.size = 0
 
     def pieces(self, entries: Iterable[Entry], mtime: int) -> Iterator[bytearray]:
         """Give the archive's bytes, the last piece shorter than the others."""
         for entry in entries:
-            yield from self._append(header(entry, mtime))
+            self._buffer += header(entry, mtime)
             if entry.size:
                 yield from self._copy(entry)
-                yield from self._append(bytes(padding(entry.size)))
-        yield from self._append(END)
-        if self._at:
-            yield self._count(self._buffer[: self._at])
-
-    def _append(self, data: bytes) -> Iterator[bytearray]:
-        done = 0
-        while done < len(data):
-            size = min(len(data) - done, self._piece - self._at)
-            self._buffer[self._at : self._at + size] = data[done : done + size]
-            done += size
-            yield from self._advance(size)
+                self._buffer += bytes(padding(entry.size))
+            yield from self._full()
+        self._buffer += END
+        yield from self._full()
+        if self._buffer:
+            yield self._count(self._buffer)
 
     def _copy(self, entry: Entry) -> Iterator[bytearray]:
         if not 0 <= entry.offset <= _MAX_OFFSET - entry.size:
             raise FormatError(f'write "/{entry.path}" to a layer', f"its bytes start at {entry.offset}")
         done = 0
         while done < entry.size:
-            size = min(entry.size - done, self._piece - self._at)
-            with memoryview(self._buffer) as view:
-                self._blobs.read(entry, done, view[self._at : self._at + size])
-            done += size
-            yield from self._advance(size)
+            data = self._blobs.read(entry, done, min(entry.size - done, self._piece))
+            self._buffer += data
+            done += len(data)
+            yield from self._full()
 
-    def _advance(self, size: int) -> Iterator[bytearray]:
-        self._at += size
-        if self._at == self._piece:
-            full, self._buffer, self._at = self._buffer, bytearray(self._piece), 0
+    def _full(self) -> Iterator[bytearray]:
+        while len(self._buffer) >= self._piece:
+            full, self._buffer = self._buffer, self._buffer[self._piece :]
+            del full[self._piece :]
             yield self._count(full)
 
     def _count(self, piece: bytearray) -> bytearray:
@@ -162,22 +154,19 @@ class _Blobs:
         for file in self._open.values():
             os.close(file)
 
-    def read(self, entry: Entry, start: int, into: memoryview) -> None:
-        """Fill ``into`` with an entry's bytes from ``start`` on."""
+    def read(self, entry: Entry, start: int, size: int) -> bytes:
+        """Give at least one and at most ``size`` of an entry's bytes from ``start`` on."""
         doing = f'write "/{entry.path}" to a layer'
         path = self._paths.get(entry.source)
         if path is None:
             raise FormatError(doing, f'no input has the SHA-256 "{entry.source[:64]}"')
         try:
-            file = self._file(entry.source, path)
-            while into:
-                count = os.preadv(file, [into], entry.offset + start)
-                if not count:
-                    raise FormatError(doing, "the blob with its bytes ends before they do")
-                start += count
-                into = into[count:]
+            data = os.pread(self._file(entry.source, path), size, entry.offset + start)
         except OSError as error:
             raise StorageError(doing, f"the blob with its bytes cannot be read: {error}") from error
+        if not data:
+            raise FormatError(doing, "the blob with its bytes ends before they do")
+        return data
 
     def _file(self, source: str, path: Path) -> int:
         file = self._open.pop(source, None)
