@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from distroless_rules.deb import control, version
+from distroless_rules.deb.compose_tree import same
 from distroless_rules.deb.package import DebIndex
 from distroless_rules.deb.prune import Pruner
 from distroless_rules.errors import FormatError
@@ -55,6 +56,9 @@ def select(index: DebIndex, selection: Selection) -> Kept:
     """Choose the entries of a deb that reach the image, at their paths under merged /usr.
 
     A folder stays when something in it does, or when the deb ships it empty.
+
+    Raises:
+        FormatError: if merged /usr makes one path of two that differ, or a hard link names no file.
     """
     dropped: Counter[str] = Counter()
     kept: dict[str, Entry] = {}
@@ -69,12 +73,21 @@ def select(index: DebIndex, selection: Selection) -> Kept:
                 dropped[rule] += 1
             lost[path] = entry
             continue
-        kept[path] = entry if path == entry.path else entry.moved(path)
+        moved = entry if path == entry.path else entry.moved(path)
+        before = kept.setdefault(path, moved)
+        if before is not moved and not _agree(before, moved):
+            alias = path.removeprefix("usr/")
+            cause = f'deb "{index.control["Package"]}" has "/{alias}" too, which merged /usr makes the same path'
+            raise FormatError(f'compose "/{path}"', cause)
     _unlink(kept, lost)
     _drop_emptied(kept, lost)
     unprivileged = _drop_privileges(kept, selection.keep)
     entries = tuple(kept[path] for path in sorted(kept, key=sort_key))
     return Kept(entries, dict(sorted(dropped.items())), unprivileged)
+
+
+def _agree(a: Entry, b: Entry) -> bool:
+    return a.kind is b.kind is Kind.DIRECTORY or same(a, b)
 
 
 def _rule(path: str, entry: Entry, selection: Selection) -> str | None:

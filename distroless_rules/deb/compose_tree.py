@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from distroless_rules.errors import AnalysisError, FormatError
-from distroless_rules.values.path import parents, resolve_link, sort_key
+from distroless_rules.values.path import sort_key
 from distroless_rules.values.tree import Entry, Kind
 
-__all__ = ["Claim", "Tree", "leave_out"]
+__all__ = ["Claim", "Tree", "leave_out", "same"]
 
 _MAX_LINKS = 40  # as Linux follows, path_resolution(7)
 _RANK = {"deb": 0, "effect": 1, "user": 2}
@@ -72,13 +72,8 @@ class Tree:
 
     def follow(self, path: str) -> Entry | None:
         """Give what a program that opens ``path`` finds, links followed, or None."""
-        for _ in range(_MAX_LINKS):
-            path = self.place(path)
-            entry = self.get(path)
-            if entry is None or entry.kind is not Kind.SYMLINK:
-                return entry
-            path = resolve_link(path, entry.target) or ""
-        return None
+        real = self._real(path)
+        return None if real is None else self.get(real)
 
     def place(self, path: str) -> str:
         """Give where an entry at ``path`` really lies, once the links among its parents are followed.
@@ -91,19 +86,32 @@ class Tree:
             return path
         known = self._folders.get(folder)
         if known is None:
-            known = self._folders[folder] = self._real_folder(folder)
+            known = self._real(folder)
+            if known is None:
+                raise FormatError(f'compose "/{folder}"', "its links go round in circles")
+            self._folders[folder] = known
         return f"{known}/{name}" if known else name
 
-    def _real_folder(self, folder: str) -> str:
-        for _ in range(_MAX_LINKS):
-            for parent in (*parents(folder), folder):
-                if parent in self._links:
-                    target = resolve_link(parent, self._claims[parent].entry.target) or ""
-                    folder = f"{target}{folder[len(parent) :]}".strip("/")
-                    break
-            else:
-                return folder
-        raise FormatError(f'compose "/{folder}"', "its links go round in circles")
+    def _real(self, path: str) -> str | None:
+        """Give where ``path`` leads once every link on the way is followed, None if that has no end."""
+        done: list[str] = []
+        todo = path.split("/")[::-1]
+        links = 0
+        while todo:
+            name = todo.pop()
+            if name == "..":
+                del done[-1:]
+            elif name not in ("", "."):
+                done.append(name)
+                at = "/".join(done)
+                if at in self._links:
+                    links += 1
+                    if links > _MAX_LINKS:
+                        return None
+                    target = self._claims[at].entry.target
+                    done = [] if target.startswith("/") else done[:-1]
+                    todo += target.split("/")[::-1]
+        return "/".join(done)
 
     def add(self, claim: Claim) -> None:
         """Add a claim where its path really lies.
@@ -156,7 +164,7 @@ class Tree:
                 return
             if _RANK[new.rank] < _RANK[old.rank] or (a.mode, a.uid, a.gid) == (b.mode, b.uid, b.gid):
                 return
-        elif _same(a, b) or self._is_folder_link(path, a, b):
+        elif same(a, b) or self._is_folder_link(path, a, b):
             return
         raise AnalysisError(
             f'compose "/{path}"',
@@ -178,7 +186,8 @@ def leave_out(path: str, *claims: Claim) -> str:
     return "leave one out" + (f', of a deb with exclude = ["/{path}"]' if debs else "")
 
 
-def _same(a: Entry, b: Entry) -> bool:
+def same(a: Entry, b: Entry) -> bool:
+    """Whether two entries say the same of a path, wherever their bytes are and whenever they were made."""
     return _said(a) == _said(b)
 
 
@@ -195,4 +204,5 @@ def _say(claim: Claim) -> str:
     }[entry.kind]
     owner = f" of {entry.uid}:{entry.gid}" if entry.uid or entry.gid else ""
     mode = "" if entry.kind is Kind.SYMLINK else f", mode {entry.mode:04o}{owner}"
-    return f"{claim.origin} says {what}{mode}"
+    attributes = "".join(f", {name}" for name, _ in entry.xattrs)
+    return f"{claim.origin} says {what}{mode}{attributes}"

@@ -97,4 +97,4 @@ class _Inputs:
         return file
 
 
-TOOL = Tool("Compose", "4", _perform)
+TOOL = Tool("Compose", "5", _perform)

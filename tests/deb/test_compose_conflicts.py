@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from distroless_rules.errors import AnalysisError
+from distroless_rules.errors import AnalysisError, FormatError
 from tests.support.composing import composed, deb
 
 
@@ -57,6 +57,15 @@ def test_two_debs(a: str, b: str, expected: str, tmp_path: Path) -> None:
     if not expected.startswith("layer"):
         expected = f'cannot compose "/{path}": {expected}; leave one out, of a deb with exclude = ["/{path}"]'
     assert shown(tmp_path, {"a": a, "b": b}) == expected
+
+
+def test_one_deb_with_two_files_that_merged_usr_makes_one(tmp_path: Path) -> None:
+    with pytest.raises(FormatError) as caught:
+        composed(tmp_path, {"a": "bin/x = 1\nusr/bin/x = 2"})
+    assert str(caught.value) == (
+        'cannot compose "/usr/bin/x": deb "a" has "/bin/x" too, which merged /usr makes the same path'
+    )
+    assert shown(tmp_path, {"a": "bin/x = 1\nusr/bin/x = 1"}) == "layer 0\n  0644 0:0 usr/bin/x = 1\nlayer app\n"
 
 
 def test_the_advice_is_right(tmp_path: Path) -> None:
