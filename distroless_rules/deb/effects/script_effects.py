@@ -7,7 +7,7 @@ order. A path that the image itself declares or excludes is left as the image sa
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from distroless_rules.deb.effects.accounts import NOLOGIN, Account, Accounts, Group, fixed_id, number
@@ -22,6 +22,7 @@ __all__ = ["ALTERNATIVES", "SCRIPTS", "enroll"]
 
 _PRIVILEGE = 0o6000
 _NOGROUP = 65534
+_UMASK = 0o022
 _MAX_LINKS = 40
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,31}")
 
@@ -161,7 +162,7 @@ class _Work:
         if data is None:
             data = self._scene.read(entry if entry.kind is Kind.FILE else self._entry(entry.target) or entry)
         mode = act.options.get("mode")
-        like = Entry(path, Kind.FILE, int(mode, 8)) if mode else old or Entry(path, Kind.FILE, entry.mode & ~0o022)
+        like = Entry(path, Kind.FILE, int(mode, 8)) if mode else old or Entry(path, Kind.FILE, entry.mode & ~_UMASK)
         self._write(path, data, like)
         if owner := act.options.get("owner"):
             self._entries[path] = self._owned(self._entries[path], owner, deb)
@@ -234,17 +235,26 @@ def changed_mode(entry: Entry, text: str) -> int:
     mode = entry.mode
     for clause in text.split(","):
         who, operator, what = re.split(r"([-+=])", clause)
-        mask = sum(_CLASSES[one] for one in set(who.replace("a", "ugo") or "ugo"))
-        bits = sum(_BITS[bit] for bit in set(what) & _BITS.keys())
+        affected = _joined(_CLASSES, who.replace("a", "ugo"))
+        value = _joined(_BITS, what)
+        # Unless they are named, a folder keeps its setuid and setgid bits.
+        kept = _PRIVILEGE & ~(affected & value if who else value) if entry.kind is Kind.DIRECTORY else 0
         if "X" in what and (entry.kind is Kind.DIRECTORY or mode & 0o111):
-            bits |= _BITS["x"]
-        bits &= mask & 0o7777 if who else mask & ~0o022
+            value |= _BITS["x"]
+        value &= (affected if who else ~_UMASK) & ~kept
         if operator == "=":
-            cleared = mask & (0o777 if entry.kind is Kind.DIRECTORY else 0o6777)
-            mode = mode & ~cleared | bits
+            mode = mode & ((0o7777 & ~affected if who else 0) | kept) | value
         else:
-            mode = mode | bits if operator == "+" else mode & ~bits
+            mode = mode | value if operator == "+" else mode & ~value
     return mode
+
+
+def _joined(bits: Mapping[str, int], letters: str) -> int:
+    """Give the bits that letters stand for, 0 for those that stand for none."""
+    joined = 0
+    for letter in letters:
+        joined |= bits.get(letter, 0)
+    return joined
 
 
 def _alternatives(scene: Scene) -> Iterator[Change]:

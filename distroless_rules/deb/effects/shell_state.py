@@ -64,6 +64,7 @@ class State:
         self.local: list[dict[str, str | None]] = []
         self.loops = 0
         self.left = False  # whether a function or loop may have ended early
+        self.line = 0  # of the command whose text is followed, 0 in the script's own
         self.depth = 0
         self.steps = 0
 

@@ -284,10 +284,15 @@ class _Walker(State):
         text = " ".join(word for word in given if word is not None)
         if None in given:
             self._tell(node, words)
-        elif name == "eval":
-            self.node(parse(text))
-        else:
-            self._maybe(parse(text))
+            return
+        before, self.line = self.line, self.line or node.line
+        try:
+            if name == "eval":
+                self.node(parse(text))
+            else:
+                self._maybe(parse(text))
+        finally:
+            self.line = before
 
     def _call(self, node: Simple, bodies: tuple[Node | None, ...], words: tuple[str | None, ...]) -> bool | None:
         before, self.values.arguments = self.values.arguments, words[1:]
@@ -320,13 +325,13 @@ class _Walker(State):
     def _tell(self, node: Simple, words: tuple[str | None, ...]) -> None:
         documents = [self.values.word(each.target) for each in node.redirects if each.op == "<<"]
         document = documents[-1] if documents else None
-        self.perform(Command(words, self._writes(node.redirects), node.text, node.line, document))
+        self.perform(Command(words, self._writes(node.redirects), node.text, self.line or node.line, document))
 
     def _only_writes(self, redirects: tuple[Redirect, ...], name: str, text: str, line: int) -> None:
         """Tell of files that something writes to that is no command to be told of; ``:`` prints nothing."""
         for write in self._writes(redirects):
             shown = f"{text} {'>>' if write.append else '>'} {write.path or '...'}".strip()
-            self.perform(Command((name,), (write,), shown, line))
+            self.perform(Command((name,), (write,), shown, self.line or line))
 
     def _writes(self, redirects: tuple[Redirect, ...]) -> tuple[Write, ...]:
         for each in redirects:
