@@ -58,14 +58,19 @@ def main() -> None:
         fat = Fat(Path(folder), options.debs)
         print(f"{datetime.now(timezone.utc):%Y-%m-%d}, {ARCHIVE}, {_run(['dpkg', '--print-architecture'])}.\n")
         print(HEAD + "\n|---|---|--:|--:|--:|--:|--:|--:|---|")
-        alone, slim = fat.image(())
-        print(slim.row("nothing", "fat, slim") + "\n" + alone.row("", "fat"), flush=True)
+        whole, slim = fat.image(())
+        print(slim.row("nothing", "fat, slim") + "\n" + whole.row("", "fat"), flush=True)
+        stored: dict[str, dict[str, int]] = {"distroless": {}, "fat, slim": {}, "fat": {}}
         for example in options.examples:
             ours = distroless(workspace, example, options.cache_dir)
             whole, slim = fat.image(EXAMPLE_DEBS[example])
             _check_versions(ours, whole)
             rows = (ours.row(example, "distroless"), slim.row("", "fat, slim", ours), whole.row("", "fat", ours))
             print(*rows, sep="\n", flush=True)
+            for kind, image in zip(stored, (ours, slim, whole), strict=True):
+                stored[kind] |= image.layers
+    totals = ", ".join(f"{kind}: {sum(layers.values()) / 1e6:.1f} MB" for kind, layers in stored.items())
+    print(f"\nAll of them in one place, gzip, each layer once (each fat image as one layer above its base): {totals}.")
 
 
 @dataclass(slots=True)
@@ -76,7 +81,7 @@ class Contents:
         debs: each deb's version.
         files: how many files, links and the like there are: everything but folders.
         size: bytes in files; a file of several names counts once.
-        packed: bytes of the compressed layers.
+        layers: bytes of each compressed layer, by what tells it from others.
         programs: the names in folders that a PATH has.
         privileged: how many files are setuid or setgid.
     """
@@ -84,9 +89,14 @@ class Contents:
     debs: dict[str, str] = field(default_factory=dict)
     files: int = 0
     size: int = 0
-    packed: int = 0
+    layers: dict[str, int] = field(default_factory=dict)
     programs: list[str] = field(default_factory=list)
     privileged: int = 0
+
+    @property
+    def packed(self) -> int:
+        """Bytes of the compressed layers."""
+        return sum(self.layers.values())
 
     def add(self, member: tarfile.TarInfo, path: str) -> None:
         """Count a member of a layer."""
@@ -118,7 +128,7 @@ def distroless(workspace: Path, example: str, cache: str | None) -> Contents:
     found = Contents({name: deb["version"] for name, deb in debs.items()})
     paths: set[str] = set()
     for layer in layout.read(out / "image").manifest.layers:
-        found.packed += layer.digest.size
+        found.layers[layer.digest.oci] = layer.digest.size
         with tarfile.open(layout.blob(out / "image", layer.digest), "r:gz") as tar:
             for member in tar:
                 path = member.name.removeprefix("./")
@@ -137,6 +147,7 @@ class Fat:
         self.folder, self.debs = folder, debs.absolute()
         self.debs.mkdir(parents=True, exist_ok=True)
         self.sources = folder / "sources.list"
+        self.bases: dict[str, int] = {}
         archive = (workspaces.read(EXAMPLES).archives or {})[ARCHIVE]
         with self.sources.open("w", encoding="utf-8") as file:
             for source in sources.find(archive, EXAMPLES):
@@ -146,7 +157,7 @@ class Fat:
                     file.write(f"deb [signed-by={key}] {uri} {source.suite} {' '.join(archive.components)}\n")
 
     def image(self, debs: tuple[str, ...]) -> tuple[Contents, Contents]:
-        """Install debs in a base image; count that, and its slim form."""
+        """Install debs in a base image; count that, and its slim form. The first call must be for no debs."""
         whole, slim = Contents(), Contents()
         tree, rest = self.folder / "fat.tar", self.folder / "slim.tar"
         self._install(debs, tree)
@@ -161,7 +172,9 @@ class Fat:
             status = source.extractfile("./var/lib/dpkg/status")
             assert status is not None
             whole.debs = slim.debs = _installed(status.read())
-        whole.packed, slim.packed = _packed(tree), _packed(rest)
+        for kind, contents, tar in zip(("fat", "slim"), (whole, slim), (tree, rest), strict=True):
+            base = self.bases.setdefault(kind, packed := _packed(tar))
+            contents.layers = {f"{kind} base": base, f"{kind} {' '.join(debs)}": packed - base}
         return whole, slim
 
     def _install(self, debs: tuple[str, ...], tree: Path) -> None:
