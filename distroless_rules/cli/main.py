@@ -5,15 +5,13 @@ from __future__ import annotations
 import gc
 import importlib
 import os
-import signal
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import click
 
 from distroless_rules import __version__
+from distroless_rules.cli.interruption import interruptible
 from distroless_rules.errors import DistrolessError, did_you_mean
 
 __all__ = ["command", "main"]
@@ -81,7 +79,7 @@ def main(arguments: list[str] | None = None) -> None:
     words = sys.argv[1:] if arguments is None else arguments
     debug = "--debug" in words or bool(os.environ.get("DISTROLESS_DEBUG"))
     try:
-        with _terminable():
+        with interruptible():
             status = command.main(_before_dashes(words), "distroless", standalone_mode=False)
     except BaseException as error:
         if debug and not isinstance(error, SystemExit | click.ClickException | click.exceptions.Exit):
@@ -92,23 +90,6 @@ def main(arguments: list[str] | None = None) -> None:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     sys.exit(status if isinstance(status, int) else 0)
-
-
-@contextmanager
-def _terminable() -> Iterator[None]:
-    """Let a termination signal end the program as Ctrl-C does; one that is ignored, as nohup(1) does, stays so."""
-
-    def end(number: int, _: object) -> None:
-        raise KeyboardInterrupt(signal.Signals(number).name)
-
-    numbers = [number for number in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(number) is signal.SIG_DFL]
-    for number in numbers:
-        signal.signal(number, end)
-    try:
-        yield
-    finally:
-        for number in numbers:
-            signal.signal(number, signal.SIG_DFL)
 
 
 def _before_dashes(words: list[str]) -> list[str]:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from distroless_rules.actions.action import Action
+from distroless_rules.cli.interruption import interruptible
 from distroless_rules.errors import FetchError, FormatError, InternalError, Interrupted, StorageError, TrustError
 from distroless_rules.execution import events
 from distroless_rules.tools.tool import Workbench
@@ -197,7 +198,7 @@ def test_an_interrupted_build_ends_soon_and_leaves_nothing_half_done(shop: Works
     shop.tools = tools_with(perform)
     actions = [action("a"), action("b", "Tool", {"in": out("a")}), action("c", inputs={"in": out("b")})]
     before = set(threading.enumerate())
-    with pytest.raises(Interrupted, match="cannot finish the build: it was interrupted"):
+    with pytest.raises(Interrupted, match="cannot finish the build: it was interrupted"), interruptible():
         shop.build(actions, out("c"))
     assert os.listdir(shop.cache / "tmp") == []
     assert set(threading.enumerate()) <= before
