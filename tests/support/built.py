@@ -67,7 +67,7 @@ class Built:
     def ask(self, *words: str) -> str:
         """Run a command of ``distroless`` that must succeed, and give what it prints."""
         done = subprocess.run(
-            self.command(*words), cwd=self.root, env=self.env, capture_output=True, text=True, timeout=300, check=False
+            self.command(*words), cwd=self.root, env=self.env, capture_output=True, text=True, timeout=600, check=False
         )
         assert done.returncode == 0, done.stderr
         return done.stdout

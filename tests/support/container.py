@@ -26,7 +26,7 @@ from tests.support.built import Built
 __all__ = ["Container", "Ended", "Server", "free_port"]
 
 T = TypeVar("T")
-_LIMIT = 60.0  # seconds that a program may take to end, or a server to answer
+_LIMIT = 300.0  # seconds that a program may take to end, or a server to answer
 
 
 @dataclass(frozen=True)

@@ -88,7 +88,7 @@ class Runner:
             input=stdin,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=300,
             check=False,
             cwd="/",
         )

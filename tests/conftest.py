@@ -1,0 +1,23 @@
+"""What all tests share: a failure is shown when it happens, so that a run that is cut off shows why."""
+
+from __future__ import annotations
+
+import pytest
+
+
+class _Shown:
+    """Prints each failure at once; it is printed again at the end, with all others."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        terminal = self._config.pluginmanager.get_plugin("terminalreporter")
+        if report.failed and terminal is not None:
+            terminal.write_line(f"\n{report.nodeid} ({report.when}):\n{report.longreprtext}")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Register what prints, where the tests are not run but reported."""
+    if not hasattr(config, "workerinput"):
+        config.pluginmanager.register(_Shown(config))
