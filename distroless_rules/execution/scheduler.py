@@ -31,6 +31,7 @@ from distroless_rules.values.digest import Digest
 __all__ = ["DOWNLOADS", "Failure", "Outcome", "execute"]
 
 DOWNLOADS = 8  # at once: they wait for the network, not for a processor
+_NAP = 1.0  # seconds: a signal that comes just before a thread begins to wait is seen when it next wakes
 _TRIES = 4  # how often an action is begun before blobs that keep vanishing are an error
 
 
@@ -149,7 +150,10 @@ class _Run:
             if not prepared and self._messages.empty():
                 prepared = True
                 self._prepare()
-            end_of_job = self._messages.get()
+            try:
+                end_of_job = self._messages.get(timeout=_NAP)
+            except queue.Empty:
+                continue
             self._jobs -= 1
             end_of_job()
         for artifact in self._wanted:

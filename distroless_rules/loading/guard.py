@@ -24,7 +24,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, TypeVar
 
-from distroless_rules.errors import DistrolessError, InternalError, Interrupted, LoadError
+from distroless_rules.errors import DistrolessError, InternalError, LoadError
 
 __all__ = ["CPU_SECONDS", "MEMORY_BYTES", "SECONDS", "nothing", "run"]
 
@@ -61,6 +61,7 @@ def run(
     Raises:
         LoadError: when the child crashed or took too long, naming the file.
         DistrolessError: what ``work`` raised.
+        KeyboardInterrupt: when a signal ended this process or the child.
     """
     beacon = mmap.mmap(-1, _BEACON)
     reading, writing = os.pipe()
@@ -85,6 +86,8 @@ def run(
     finally:
         os.close(reading)
         os.close(living)
+    if os.WIFSIGNALED(status) and os.WTERMSIG(status) in _ENDINGS:
+        raise KeyboardInterrupt  # it was sent to both, and the child was quicker
     if os.WIFSIGNALED(status) or not data:
         raise _crashed(_file(beacon), status, memory)
     result = pickle.loads(data)  # noqa: S301 - our own child wrote it
@@ -201,8 +204,6 @@ def _file(beacon: mmap.mmap) -> str:
 def _crashed(file: str, status: int, memory: int) -> DistrolessError:
     if os.WIFSIGNALED(status):
         number = os.WTERMSIG(status)
-        if number in (signal.SIGINT, signal.SIGTERM):
-            return Interrupted(f"evaluate {file}", "interrupted")
         if number in (signal.SIGSEGV, signal.SIGBUS):
             cause = "it crashes the interpreter: something in it is nested too deeply"
             return LoadError(f"evaluate {file}", cause)
