@@ -1,0 +1,15 @@
+"""The comparison in docs/ has a row for each example."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def test_every_example_is_compared() -> None:
+    text = (ROOT / "docs/comparison.md").read_text("utf-8")
+    compared = re.findall(r"^\| (\w+) \| distroless \|", text, re.MULTILINE)
+    named = {build.parent.name for build in ROOT.glob("examples/*/BUILD") if "@trixie//" in build.read_text("utf-8")}
+    assert named and set(compared) == named
