@@ -51,6 +51,7 @@ def main() -> None:
     parser.add_argument("examples", nargs="*", default=["python", "java"])
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # byte code is kept where people install
     with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
         for example in options.examples:
             measure(example, Path(folder), options.rounds)

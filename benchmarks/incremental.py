@@ -35,6 +35,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--targets", type=int, default=10_000)
     options = parser.parse_args()
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # byte code is kept where people install
     with tempfile.TemporaryDirectory(dir="/dev/shm") as name:
         folder = Path(name)
         floor = [_run([sys.executable, "-c", "pass"], folder)[0] for _ in range(options.rounds)]
