@@ -19,7 +19,6 @@ from distroless_rules.oci.runtime_spec import Identity
 
 __all__ = ["MAX_STATE", "RUNTIMES", "Command", "find"]
 
-_ID = "distroless"
 _PID = "pid"
 _CGROUPS = Path("/sys/fs/cgroup")
 # crun and podman know cgroups of version 1 or 2 and not both at once; no container of ours has one, so that they may
@@ -96,9 +95,14 @@ def _runc(program: str, bundle: Bundle, state: Path) -> Command:
 
 
 def _plain(base: tuple[str, ...], bundle: Bundle, state: Path, note: str = "") -> Command:
-    pid_file = state / _PID
-    run = ("run", "--bundle", str(bundle.folder), "--pid-file", str(pid_file), _ID)
-    return Command((*base, *run), (*base, "delete", "--force", _ID), pid_file, state / _IDLE, note=note)
+    pid_file, name = state / _PID, _name()
+    run = ("run", "--bundle", str(bundle.folder), "--pid-file", str(pid_file), name)
+    return Command((*base, *run), (*base, "delete", "--force", name), pid_file, state / _IDLE, note=note)
+
+
+def _name() -> str:
+    """Give a container a name of its own: runc names its cgroup by it, and ends whatever is in there with it."""
+    return f"distroless-{os.urandom(8).hex()}"
 
 
 def _podman(program: str, bundle: Bundle, state: Path) -> Command:
@@ -112,13 +116,13 @@ def _podman(program: str, bundle: Bundle, state: Path) -> Command:
     if rootless and uid and not crun:
         cause = f"podman without root cannot run a program as user {uid} here"
         raise RuntimeMissingError("start the image", cause, hint="it would need crun, and cgroups of one version")
-    env = _podman_settings(state)
+    env, name = _podman_settings(state), _name()
     base = (program, *([f"--runtime={crun or runc}"] if crun or runc else []))
-    run = [*base, "run", "--rm", "--interactive", f"--name={_ID}", f"--pidfile={state / _PID}"]
+    run = [*base, "run", "--rm", "--interactive", f"--name={name}", f"--pidfile={state / _PID}"]
     if crun:
         run.append("--cgroups=disabled")  # runc cannot
     run += [*_podman_options(bundle, rootless=rootless), "--rootfs", bundle.root.path(""), *bundle.process.arguments]
-    return Command(tuple(run), (*base, "rm", "--force", "--ignore", _ID), state / _PID, state / _IDLE, env)
+    return Command(tuple(run), (*base, "rm", "--force", "--ignore", name), state / _PID, state / _IDLE, env)
 
 
 def _podman_settings(state: Path) -> dict[str, str]:

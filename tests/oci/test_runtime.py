@@ -168,6 +168,19 @@ def begin(runner: Runner, script: str, **streams: int) -> subprocess.Popen[str]:
 
 
 @pytest.mark.runtime
+def test_the_end_of_one_is_not_the_end_of_another(runner: Runner) -> None:
+    process = begin(runner, "read line; echo got $line; exit 5", stdin=subprocess.PIPE)
+    for _ in range(2):
+        words = runner.command("echo other; exit 3")
+        other = subprocess.run(words, env=runner.env, capture_output=True, text=True, cwd="/", timeout=120, check=False)
+        assert (other.returncode, other.stdout) == (3, "other\n"), other.stderr
+        assert "cgroup" not in other.stderr
+    out, _ = process.communicate("here\n", timeout=120)
+    assert (process.returncode, out) == (5, "got here\n")
+    runner.check_clean()
+
+
+@pytest.mark.runtime
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
 def test_signal_ends_a_program_that_does_not_handle_it(runner: Runner, number: signal.Signals) -> None:
     # A shell that waits for nothing: without a handler the kernel keeps signals from a container's first process.
