@@ -14,6 +14,7 @@ DistrolessError                 place: cannot <doing>: <cause>; <hint>
 │   ├── TrustError              a signature, digest, date or size is not what it must be
 │   ├── FormatError             a deb, tar, ELF file or OCI document is malformed or hostile
 │   ├── ActionError             an action failed
+│   ├── SandboxError            no sandbox works on this machine
 │   ├── StorageError            the cache or output folder cannot be used
 │   └── RuntimeMissingError     no container runtime to run the image with
 ├── Interrupted       exit 3    Ctrl-C or a termination signal
@@ -43,6 +44,7 @@ __all__ = [
     "RequestError",
     "ResolveError",
     "RuntimeMissingError",
+    "SandboxError",
     "StaleLockError",
     "StorageError",
     "TrustError",
@@ -151,6 +153,10 @@ class FormatError(BuildError):
 
 class ActionError(BuildError):
     """An action failed."""
+
+
+class SandboxError(BuildError):
+    """No sandbox works on this machine."""
 
 
 class StorageError(BuildError):

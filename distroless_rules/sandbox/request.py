@@ -1,0 +1,66 @@
+"""What is to be run in a sandbox, and how it ended."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+__all__ = ["Ended", "Limits", "Request"]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much a sandbox may use before it is ended.
+
+    Attributes:
+        seconds: of time.
+        memory: bytes of all its processes together.
+        processes: at once.
+        output: bytes on standard output and standard error together.
+        file_size: bytes of each file that it writes.
+    """
+
+    seconds: float
+    memory: int
+    processes: int
+    output: int
+    file_size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A command and its world. Paths within are those of the sandbox, unless they are ``Path`` values.
+
+    Attributes:
+        root: a laid-out tree that becomes ``/``, read-only; it has the empty folders build, dev, proc and tmp.
+        inputs: the folder that becomes ``/build``, read-only; the command works there.
+        mounts: path below ``/build`` -> a folder that is mounted there, read-only.
+        writable: path below ``/build`` -> a folder that is mounted there, writable.
+        arguments: the program and its arguments; a program without a slash is found through ``PATH``.
+        environment: all variables but ``PWD``, which is ``/build``.
+        output: a file that takes standard output and standard error.
+        limits: what it may use.
+    """
+
+    root: Path
+    inputs: Path
+    mounts: Mapping[str, Path]
+    writable: Mapping[str, Path]
+    arguments: tuple[str, ...]
+    environment: Mapping[str, str]
+    output: Path
+    limits: Limits
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a command ended.
+
+    Attributes:
+        status: its exit status; 128 and the number of the signal that ended it.
+        limit: the limit at which it was ended (``time``, ``memory``, ``processes``, ``output``), else ``""``.
+    """
+
+    status: int
+    limit: str = ""
