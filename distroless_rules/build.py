@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from distroless_rules import outputs, state
 from distroless_rules.actions.analysed import Analysis
-from distroless_rules.errors import AnalysisError, DistrolessError, FormatError, StaleLockError
+from distroless_rules.errors import ActionError, AnalysisError, DistrolessError, FormatError, StaleLockError
 from distroless_rules.execution import events
 from distroless_rules.project import Project
 from distroless_rules.values.request import Request
@@ -32,11 +32,13 @@ class Options:
         jobs: threads; 0: one for each core.
         keep_going: whether to go on after a failure with what does not need it.
         locked: whether a lock that is missing or stale is an error.
+        sandbox_debug: whether the sandbox of an action that fails stays.
     """
 
     jobs: int = 0
     keep_going: bool = False
     locked: bool = False
+    sandbox_debug: bool = False
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,7 @@ def build(project: Project, request: Request, options: Options, listener: events
         stamp.looked_at(seen, analysis)
     from distroless_rules.machine import Machine
 
-    with Machine(project, options.jobs, listener) as machine:
+    with Machine(project, options.jobs, listener, sandbox_debug=options.sandbox_debug) as machine:
         outcome, placed, results = _made(project, machine, analysis, options.keep_going)
     failures = tuple(failure.error for failure in outcome.failures)
     if not failures:
@@ -90,7 +92,8 @@ def _made(
     while True:
         outcome = machine.execute(analysis, keep_going)
         for failure in outcome.failures:
-            if failure.action and isinstance(failure.error, (AnalysisError, FormatError)) and failure.error.at is None:
+            blamed = isinstance(failure.error, (ActionError, AnalysisError, FormatError))
+            if failure.action and blamed and failure.error.at is None:
                 failure.error.at = analysis.places.get(failure.action.owner)
         if outcome.failures and not keep_going:
             raise outcome.failures[0].error

@@ -11,7 +11,9 @@ from distroless_rules import outputs
 from distroless_rules.actions.analysed import Analysis
 from distroless_rules.execution import events
 from distroless_rules.execution.cached import Cached
+from distroless_rules.execution.kinds import ByKind
 from distroless_rules.execution.pool import Pool
+from distroless_rules.execution.run import RunExecutor
 from distroless_rules.execution.scheduler import Outcome, execute
 from distroless_rules.execution.sources import Sources, table_path
 from distroless_rules.execution.supply import Supply
@@ -25,12 +27,13 @@ __all__ = ["Machine"]
 
 
 class Machine:
-    """Store, cache, tools and downloads.
+    """Store, cache, tools, sandboxes and downloads.
 
     Args:
         project: the workspace and the cache folder.
         jobs: threads; 0: one for each core.
         listener: is told what happens.
+        sandbox_debug: whether the sandbox of an action that fails stays.
 
     Attributes:
         store: the blobs and action results on this machine's disk.
@@ -38,13 +41,15 @@ class Machine:
         executor: performs actions.
     """
 
-    def __init__(self, project: Project, jobs: int, listener: events.Listener) -> None:
+    def __init__(self, project: Project, jobs: int, listener: events.Listener, *, sandbox_debug: bool = False) -> None:
         self.store = DiskStore(project.cache)
         self._listener = listener
         self._sources = Sources(project.root, table_path(project.cache, project.root))
         self._pool = Pool(jobs or len(os.sched_getaffinity(0)), "build")
         self.supply = Supply(self.store, self._sources, DebFetcher(project, self.store, listener))
-        self.executor = Cached(ToolExecutor(Registry(), self.supply, self.store, self._pool), self.store, self.store)
+        tools = ToolExecutor(Registry(), self.supply, self.store, self._pool)
+        commands = RunExecutor(project.cache, self.supply, self.store, self._pool, keep=sandbox_debug)
+        self.executor = Cached(ByKind(tools, commands), self.store, self.store)
 
     def execute(self, analysis: Analysis, keep_going: bool) -> Outcome:
         """Make everything that the targets asked for consist of.

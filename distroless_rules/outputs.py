@@ -1,6 +1,7 @@
 """What was built, put in its place below the output folder: layouts of images, and files.
 
-Files are linked from the cache where the file system allows it, and are read-only. A layout is put together aside and
+Files are linked from the cache where the file system allows it, and are read-only; programs and scripts are copied, as
+they are executable. A folder is laid out. A layout is put together aside and
 takes its place in one step, so that a reader finds the old one or the new one.
 """
 
@@ -20,6 +21,7 @@ from distroless_rules.actions.artifact import Artifact, Root
 from distroless_rules.errors import StorageError
 from distroless_rules.storage.seal import is_sealed
 from distroless_rules.values.digest import Digest
+from distroless_rules.values.tree import is_program
 
 if TYPE_CHECKING:
     from distroless_rules.storage.store import LocalStore
@@ -81,7 +83,7 @@ def stands(marks: Mapping[str, Mark], folder: Path) -> bool:
     root = str(folder)
     for path, (size, mtime, inode) in marks.items():
         try:
-            status = os.stat(f"{root}/{path}")
+            status = os.lstat(f"{root}/{path}")
         except OSError:
             return False
         same = (status.st_size, status.st_ino) == (size, inode)
@@ -124,7 +126,7 @@ class Outputs:
 
     def _files(self, wanted: Wanted) -> Result:
         files = [file for file in wanted.files if file.root is Root.DERIVED]
-        paths = tuple(self._file(file, file.path.partition("/")[2]) for file in files)
+        paths = tuple((self._tree if file.tree else self._file)(file, file.path.partition("/")[2]) for file in files)
         return Result(str(wanted.label), wanted.rule, paths, "", sum(self._digests[file].size for file in files))
 
     def marks(self) -> dict[str, Mark]:
@@ -146,6 +148,18 @@ class Outputs:
         self._paths[path] = digest
         return path
 
+    def _tree(self, tree: Artifact, path: str) -> str:
+        from distroless_rules.execution.trees import lay
+        from distroless_rules.storage.folder import refused
+
+        try:
+            lay(self._digests[tree], self._store, self._folder / path)
+        except OSError as error:
+            raise refused(f'write "{path}" to the output folder', error) from error
+        for at, folders, files in os.walk(self._folder / path):
+            self._paths.update((os.path.relpath(f"{at}/{name}", self._folder), None) for name in (*folders, *files))
+        return path
+
     def _layout(self, wanted: Wanted, parts: Layout) -> Result:
         from distroless_rules.oci import layout
 
@@ -164,7 +178,7 @@ class Outputs:
 
 def _mark(path: str) -> Mark:
     try:
-        status = os.stat(path)
+        status = os.lstat(path)
     except FileNotFoundError:  # somebody removed it this moment, or another build replaced it
         return _GONE
     return status.st_size, status.st_mtime_ns, status.st_ino
@@ -179,12 +193,18 @@ def _link(blob: Path, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f".{path.name}.{os.urandom(6).hex()}")
     try:
-        try:
-            os.link(blob, aside)
-        except OSError:
-            shutil.copyfile(blob, aside)
-            aside.chmod(0o444)
+        _link_or_copy(blob, aside)
         os.replace(aside, path)
     finally:
         with suppress(FileNotFoundError):
             aside.unlink()
+
+
+def _link_or_copy(blob: Path, path: Path) -> None:
+    program = is_program(blob)
+    if not program:
+        with suppress(OSError):  # another file system, or one without links
+            os.link(blob, path)
+    if not path.exists():
+        shutil.copyfile(blob, path)
+        path.chmod(0o555 if program else 0o444)

@@ -1,7 +1,8 @@
 """Actions as data: what is done, to which inputs, giving which outputs.
 
 A *tool action* is performed by this program's own code: a pure function from declared inputs to declared outputs
-(see ``tools``). Everything that can change its outputs is in the value; nothing else is.
+(see ``tools``). A *run action* runs a command in a sandbox whose ``/`` is a tree among its inputs (see
+``execution.run``). Everything that can change the outputs is in the value; nothing else is.
 """
 
 from __future__ import annotations
@@ -26,15 +27,17 @@ class Action:
     """One step of a build.
 
     Attributes:
-        mnemonic: the tool that performs it, ``DebUnpack`` for example.
+        mnemonic: the tool that performs it, ``DebUnpack`` for example; of a run action a word for what it does.
         owner: the label of the target that declared it.
-        parameters: canonical JSON text (sorted keys, no spaces) of what the tool is told.
+        parameters: canonical JSON text (sorted keys, no spaces) of what the tool is told; of a run action its
+            ``actions.command.Command``.
         inputs: what it reads, sorted by name; names are unique.
         outputs: what it makes, sorted by name; names are unique.
         stage: ``build`` or ``runtime``: the side of the cut it works for.
         platform: what the outputs are for, ``linux/amd64``.
         progress: a short line for a person: ``Unpacking libc6``.
         weight: expected cost in bytes read, for scheduling the longest path first; never part of the key.
+        run: whether it is a run action.
     """
 
     mnemonic: str
@@ -46,3 +49,4 @@ class Action:
     platform: str = ""
     progress: str = ""
     weight: int = 0
+    run: bool = False

@@ -1,4 +1,7 @@
-"""Artifacts: the files that actions read and make, named before they exist."""
+"""Artifacts: the files and folders that actions read and make, named before they exist.
+
+A folder is one artifact, a *tree*: its bytes are a tar archive that is not compressed.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,7 @@ class Root(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Artifact:
-    """One file, identified by root and path.
+    """One file or tree, identified by root and path.
 
     Attributes:
         root: where its bytes come from.
@@ -28,12 +31,14 @@ class Artifact:
             of a derived file ``<configuration>/<package>/<name>``, unique in a build.
         digest: of a locked file its digest, else None: sources are hashed and outputs made.
         owner: the label of the target it belongs to, for messages; it makes no other file of it.
+        tree: whether it is a folder, whose bytes are an uncompressed tar archive.
     """
 
     root: Root
     path: str
     digest: Digest | None = None
     owner: str = field(default="", compare=False)
+    tree: bool = field(default=False, compare=False)
 
     def __str__(self) -> str:
         return self.path

@@ -36,6 +36,7 @@ def dump(analysis: Analysis) -> str:
             a.platform,
             a.progress,
             a.weight,
+            a.run,
         ]
         for a in analysis.actions
     ]
@@ -54,7 +55,7 @@ def dump(analysis: Analysis) -> str:
         ]
         for w in analysis.wanted
     ]
-    artifacts = [[a.root.value, a.path, str(a.digest) if a.digest else "", a.owner] for a in numbers]
+    artifacts = [[a.root.value, a.path, str(a.digest) if a.digest else "", a.owner, a.tree] for a in numbers]
     places = {owner: [at.file, at.line, at.column] for owner, at in analysis.places.items()}
     return json.dumps([artifacts, actions, wanted, analysis.messages, places], separators=(",", ":"))
 
@@ -63,8 +64,8 @@ def load(text: str) -> Analysis:
     """Read what ``dump`` wrote; only ever text whose checksum was right."""
     rows, actions, wanted, messages, places = json.loads(text)
     artifacts = [
-        Artifact(Root(root), path, Digest.parse(digest) if digest else None, owner)
-        for root, path, digest, owner in rows
+        Artifact(Root(root), path, Digest.parse(digest) if digest else None, owner, tree)
+        for root, path, digest, owner, tree in rows
     ]
 
     def named(pairs: list[list[Any]]) -> tuple[Named, ...]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from distroless_rules.actions.action import Action, Named
 from distroless_rules.actions.artifact import Artifact, Root
+from distroless_rules.actions.command import ENVIRONMENT, ROOT, Command, execution_path
 from distroless_rules.actions.debs import Closure, Cut, Debs, rows
 from distroless_rules.actions.graph import check_order
 from distroless_rules.errors import AnalysisError, LabelError
@@ -48,8 +49,9 @@ class Context:
         """Give the functions by the names that the prelude knows."""
         return {
             "_add_action_": self._add_action,
+            "_add_run_": self._add_run,
             "_deb_closure_": self._deb_closure,
-            "_declare_file_": lambda name, sibling: json.dumps(self._declare_file(name, sibling)),
+            "_declare_file_": lambda name, sibling, tree: json.dumps(self._declare_file(name, sibling, tree)),
             "_declared_outputs_": lambda: json.dumps([self.row(output) for output in self._outputs]),
             "_serial_": self._serial,
         }
@@ -86,7 +88,7 @@ class Context:
 
     def output(self, name: str) -> list[Any]:
         """Declare a file that the target names as its output, and give it."""
-        row = self._declare_file(name, None)
+        row = self._declare_file(name, None, tree=False)
         self._outputs.append(self.artifacts[row[0]])
         return row
 
@@ -100,17 +102,18 @@ class Context:
         if number is None:
             number = self._numbers[artifact] = len(self.artifacts)
             self.artifacts.append(artifact)
-        path = artifact.path
-        short = path.partition("/")[2] if artifact.root is Root.DERIVED else path
+        path = execution_path(artifact)
+        short = artifact.path.partition("/")[2] if artifact.root is Root.DERIVED else artifact.path
         folder, _, name = path.rpartition("/")
         extension = name.rpartition(".")[2] if "." in name else ""
-        return [number, path, short, name, folder, extension, artifact.root is Root.SOURCE, artifact.owner]
+        source = artifact.root is Root.SOURCE
+        return [number, path, short, name, folder, extension, source, artifact.owner, artifact.tree]
 
     def _serial(self) -> int:
         self._serials += 1
         return self._serials
 
-    def _declare_file(self, name: Any, sibling: int | None) -> list[Any]:
+    def _declare_file(self, name: Any, sibling: int | None, tree: bool) -> list[Any]:
         if not isinstance(name, str):
             raise AnalysisError("declare a file", f"expected a name, got {name!r}")
         folder = ""
@@ -121,7 +124,7 @@ class Context:
         except LabelError as error:
             raise AnalysisError(f'declare the file "{name}"', error.cause) from error
         path = f"{folder}/{name}" if folder else _derived(self._key.label, name, self._platform)
-        artifact = Artifact(Root.DERIVED, path, owner=str(self._key.label))
+        artifact = Artifact(Root.DERIVED, path, owner=str(self._key.label), tree=tree)
         if artifact in self._makers or artifact in self._declared:
             raise AnalysisError(f'declare the file "{name}"', "it is declared already")
         self._declared[artifact] = str(self._key.label)
@@ -157,6 +160,34 @@ class Context:
                 platform=self._platform,
                 progress=given["progress"] or f"{mnemonic} {self._key.label}",
                 weight=given["weight"],
+            )
+        )
+
+    def _add_run(self, text: str) -> None:
+        given = json.loads(text)
+        mnemonic = given["mnemonic"]
+        doing = f"declare a {mnemonic} action"
+        if not isinstance(mnemonic, str) or not mnemonic.isidentifier() or mnemonic in self._mnemonics:
+            raise AnalysisError("declare an action", f'"{mnemonic}" is no mnemonic: use a word such as "CcCompile"')
+        if not given["outputs"]:
+            raise AnalysisError(doing, "it has no outputs")
+        inputs = {execution_path(self.artifacts[number]): self.artifacts[number] for number in given["inputs"]}
+        outputs = {execution_path(self.artifacts[number]): self.artifacts[number] for number in given["outputs"]}
+        inputs[ROOT] = self.artifacts[given["root"]]
+        if not inputs[ROOT].tree:
+            raise AnalysisError(doing, f'its root "{inputs[ROOT]}" is a file', hint="a root is a build_root's tree")
+        command = Command(tuple(given["arguments"]), {**ENVIRONMENT, **given["environment"]}, given["seconds"])
+        self._add(
+            Action(
+                mnemonic=mnemonic,
+                owner=str(self._key.label),
+                parameters=command.dump(),
+                inputs=tuple(Named(name, inputs[name]) for name in sorted(inputs)),
+                outputs=tuple(Named(name, outputs[name]) for name in sorted(outputs)),
+                stage="build",
+                platform=self._platform,
+                progress=given["progress"] or f"{mnemonic} {self._key.label}",
+                run=True,
             )
         )
 

@@ -49,6 +49,7 @@ class Flags:
     jobs: int = 0
     keep_going: bool = False
     locked: bool = False
+    sandbox_debug: bool = False
     cache_dir: str = ""
 
     def request(self, project: Project, patterns: Iterable[str]) -> Request:
@@ -75,7 +76,7 @@ class Flags:
         """How to build."""
         from distroless_rules.build import Options
 
-        return Options(self.jobs, self.keep_going, self.locked)
+        return Options(self.jobs, self.keep_going, self.locked, self.sandbox_debug)
 
 
 _OPTIONS = {
@@ -98,6 +99,9 @@ _OPTIONS = {
     ),
     "locked": click.option(
         "--locked", is_flag=True, help="Fail if distroless.lock is missing or stale; never change it."
+    ),
+    "sandbox_debug": click.option(
+        "--sandbox-debug", is_flag=True, help="Keep the sandbox of an action that fails, and say how to enter it."
     ),
     "cache_dir": click.option(
         "--cache-dir", default="", metavar="FOLDER", help="The cache; else $DISTROLESS_CACHE, else the user's."
@@ -127,7 +131,7 @@ def options(*names: str) -> Callable[[Callable[..., T]], Callable[..., T]]:
     return decorate
 
 
-build_options = options("platform", "define", "jobs", "keep_going", "locked")
+build_options = options("platform", "define", "jobs", "keep_going", "locked", "sandbox_debug")
 """The options of every verb that builds."""
 
 

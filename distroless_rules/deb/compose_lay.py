@@ -12,11 +12,9 @@ from distroless_rules.deb.compose_options import FileSpec
 from distroless_rules.errors import AnalysisError
 from distroless_rules.tar import reader as tar
 from distroless_rules.values.digest import Digest
-from distroless_rules.values.tree import Entry, Kind
+from distroless_rules.values.tree import Entry, Kind, is_program
 
 __all__ = ["Given", "lay"]
-
-_PROGRAM = (b"\x7fELF", b"#!")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +49,7 @@ def lay(spec: FileSpec, given: Given | None) -> list[Entry]:
         found = [entry.moved(f"{prefix}{entry.path}") for entry in _entries(given) if entry.path]
         top = [Entry.directory(spec.path)] if spec.path else []
         return top + [entry if spec.mode is None else _with_mode(entry, spec.mode) for entry in found]
-    mode = _mode(given.path) if spec.mode is None else spec.mode
+    mode = (0o755 if is_program(given.path) else 0o644) if spec.mode is None else spec.mode
     size, sha256 = given.digest.size, given.digest.hash
     return [Entry(spec.path, Kind.FILE, mode, size=size, sha256=sha256, source=sha256)]
 
@@ -63,11 +61,6 @@ def _entries(given: Given) -> list[Entry]:
             linked = entry.kind is Kind.HARDLINK
             entries[entry.path] = entries[entry.target].moved(entry.path) if linked else entry
     return list(entries.values())
-
-
-def _mode(path: Path) -> int:
-    with path.open("rb") as file:
-        return 0o755 if file.read(4).startswith(_PROGRAM) else 0o644
 
 
 def _with_mode(entry: Entry, mode: int) -> Entry:

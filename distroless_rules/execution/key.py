@@ -40,7 +40,7 @@ def walk(action: Action, inputs: Mapping[str, Digest], version: str) -> Iterator
         digest = inputs[named.name]
         yield f"input/{named.name}", f"{digest.hash}/{digest.size}"
     for named in action.outputs:
-        yield f"output/{named.name}", "file"
+        yield f"output/{named.name}", "tree" if named.artifact.tree else "file"
 
 
 def key(action: Action, inputs: Mapping[str, Digest], version: str) -> str:

@@ -58,6 +58,7 @@ class Attribute:
         single_file: of a label: whether it must be exactly one file.
         platforms: of a label: the attribute, a list of strings, with the platforms that it is built for; the
             implementation gets a list with a target for each. ``""``: it is built for what its user is built for.
+        execution: of a label: whether it is built for the machine that performs actions, whatever its user is for.
         values: the only values allowed, if any are named.
         allow_empty: whether a list or dictionary may be empty.
         allow_list: of a string_keyed_label_dict: whether a list of labels does as well.
@@ -72,6 +73,7 @@ class Attribute:
     stage: str = "runtime"
     single_file: bool = False
     platforms: str = ""
+    execution: bool = False
     values: tuple[Any, ...] = ()
     allow_empty: bool = True
     allow_list: bool = False

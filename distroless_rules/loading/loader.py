@@ -76,7 +76,7 @@ class Loader:
         self._evaluating: list[tuple[Label, Package | None]] = []
         self._analysing: Rule | None = None
         self._builtins: dict[str, Module] = {}
-        for file in (names.ATTR, names.VALUES, names.PRELUDE, names.CORE):
+        for file in (names.ARGS, names.ACTIONS, names.ATTR, names.VALUES, names.PRELUDE, names.CORE):
             source = (_HERE / file.removeprefix(BUILTIN_PREFIX)).read_text("utf-8")
             label = Label(BUILTIN_REPO, "loading", file.removeprefix(BUILTIN_PREFIX))
             self._evaluating.append((label, None))
@@ -87,7 +87,7 @@ class Loader:
                 self._builtins,
                 before=names.FOR_CORE if file == names.CORE else "",
                 after=names.collector(source) if file == names.CORE else "",
-                privileged=file == names.PRELUDE,
+                privileged=file in (names.ACTIONS, names.PRELUDE),
             )
             self._evaluating.pop()
 

@@ -9,11 +9,26 @@ from distroless_rules.errors import did_you_mean
 from distroless_rules.loading.place import TOKEN
 from distroless_rules.loading.report import BUILTIN_PREFIX
 
-__all__ = ["ATTR", "BUILTIN_REPO", "CORE", "DISPATCH", "FOR_CORE", "PRELUDE", "VALUES", "collector", "hint", "known"]
+__all__ = [
+    "ACTIONS",
+    "ARGS",
+    "ATTR",
+    "BUILTIN_REPO",
+    "CORE",
+    "DISPATCH",
+    "FOR_CORE",
+    "PRELUDE",
+    "VALUES",
+    "collector",
+    "hint",
+    "known",
+]
 
 BUILTIN_REPO = "distroless_rules"
 DISPATCH = "dispatch_of_this_file_"
-ATTR, VALUES, PRELUDE, CORE = (f"{BUILTIN_PREFIX}{file}.bzl" for file in ("attr", "values", "prelude", "core"))
+ARGS, ACTIONS, ATTR, VALUES, PRELUDE, CORE = (
+    f"{BUILTIN_PREFIX}{file}.bzl" for file in ("args", "actions", "attr", "values", "prelude", "core")
+)
 
 _IN_BOTH = frozenset({"select", "print", "Label", "package_relative_label"})
 _IN_BUILD = _IN_BOTH | {

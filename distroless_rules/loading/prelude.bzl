@@ -5,6 +5,7 @@ Goes in: names that end with an underscore and begin with one (`_declare_`), whi
 one after another inside one evaluation, so that providers never leave Starlark.
 """
 
+load("@builtin/actions.bzl", "actions_", "debs_", "file_", "id_")
 load("@builtin/attr.bzl", attr_ = "attr")
 load("@builtin/values.bzl", "flatten_", "shown_")
 
@@ -113,32 +114,12 @@ def collect_(candidates):
 
 # --- files and targets as a rule sees them --------------------------------------------------------------------------
 
-def _file_(row):
-    return struct(
-        file_ = row[0],
-        path = row[1],
-        short_path = row[2],
-        basename = row[3],
-        dirname = row[4],
-        extension = row[5],
-        is_source = row[6],
-        owner = row[7],
-    )
-
-def _is_file_(value):
-    return type(value) == "struct" and hasattr(value, "file_")
-
-def _id_(what, value):
-    if not _is_file_(value):
-        fail("%s must be a File, not %s" % (what, type(value)))
-    return value.file_
-
 def label_(row):
     """A label as rules see it."""
     return struct(repo_name = row[0], workspace_name = row[0], package = row[1], name = row[2], canonical = row[3])
 
 def _source_(request):
-    return {DefaultInfo: DefaultInfo(files = depset([_file_(request["file"])]), label = label_(request["label"]))}
+    return {DefaultInfo: DefaultInfo(files = depset([file_(request["file"])]), label = label_(request["label"]))}
 
 def _check_providers_(name, wanted, dep, where):
     if not wanted:
@@ -191,7 +172,7 @@ def _context_(request, schemas, results):
             single[name] = found[0] if len(found) == 1 else None
     outputs = {}
     for name, rows in request["outputs"].items():
-        outputs[name] = [_file_(row) for row in rows] if type(rows) == "list" and rows and type(rows[0]) == "list" else (_file_(rows) if rows else rows)
+        outputs[name] = [file_(row) for row in rows] if type(rows) == "list" and rows and type(rows[0]) == "list" else (file_(rows) if rows else rows)
     return struct(
         attr = struct(**values),
         files = struct(**files),
@@ -227,7 +208,7 @@ def _with_defaults_(given, request):
     declared = given.get(DefaultInfo)
     files = getattr(declared, "files", None) if declared != None else None
     if files == None:
-        files = depset([_file_(row) for row in json.decode(_declared_outputs_())])
+        files = depset([file_(row) for row in json.decode(_declared_outputs_())])
     if type(files) != "struct" or not hasattr(files, "depset_"):
         fail("DefaultInfo.files must be a depset, not %s" % type(files))
     given = dict(given)
@@ -242,11 +223,11 @@ def _summary_(given):
     """What the spine must know of a target that was asked for: file numbers only."""
     layout = given.get(OciLayoutInfo)
     return {
-        "files": [_id_("what DefaultInfo.files holds", file) for file in given[DefaultInfo].files.to_list()],
+        "files": [id_("what DefaultInfo.files holds", file) for file in given[DefaultInfo].files.to_list()],
         "layout": None if layout == None else {
-            "descriptor": _id_("OciLayoutInfo.descriptor", layout.descriptor),
-            "blobs": [_id_("OciLayoutInfo.blobs", blob) for blob in layout.blobs],
-            "report": _id_("OciLayoutInfo.report", layout.report) if getattr(layout, "report", None) != None else None,
+            "descriptor": id_("OciLayoutInfo.descriptor", layout.descriptor),
+            "blobs": [id_("OciLayoutInfo.blobs", blob) for blob in layout.blobs],
+            "report": id_("OciLayoutInfo.report", layout.report) if getattr(layout, "report", None) != None else None,
         },
     }
 
@@ -268,74 +249,6 @@ def run_(dispatchers):
         results[request["id"]] = given
         if request["wanted"]:
             summary = json.encode(_summary_(given))
-
-# --- what a rule can do ---------------------------------------------------------------------------------------------
-
-def _tool_(*, mnemonic, inputs = {}, outputs = {}, parameters = {}, progress_message = "", stage = "runtime", weight = 0):
-    """An action that this program's own code performs; `mnemonic` names the tool."""
-    _add_action_(json.encode({
-        "mnemonic": mnemonic,
-        "inputs": {name: _id_("input \"%s\"" % name, file) for name, file in inputs.items()},
-        "outputs": {name: _id_("output \"%s\"" % name, file) for name, file in outputs.items()},
-        "parameters": parameters,
-        "progress": progress_message,
-        "stage": stage,
-        "weight": weight,
-    }))
-
-def _write_(output, content, *, is_executable = False):
-    if type(content) != "string":
-        fail("actions.write: content must be a string, not %s" % type(content))
-    _tool_(
-        mnemonic = "WriteFile",
-        outputs = {"out": output},
-        parameters = {"content": content},
-        progress_message = "Writing " + output.short_path,
-    )
-
-def _expand_template_(*, template, output, substitutions):
-    _tool_(
-        mnemonic = "ExpandTemplate",
-        inputs = {"template": template},
-        outputs = {"out": output},
-        parameters = {"substitutions": substitutions},
-        progress_message = "Expanding " + output.short_path,
-    )
-
-actions_ = struct(
-    declare_file = lambda filename, *, sibling = None:
-        _file_(json.decode(_declare_file_(filename, _id_("sibling", sibling) if sibling != None else None))),
-    write = _write_,
-    expand_template = _expand_template_,
-    tool = _tool_,
-)
-
-def _deb_(row):
-    return struct(
-        name = row["name"],
-        archive = row["archive"],
-        version = row["version"],
-        architecture = row["architecture"],
-        source = row["source"],
-        size = row["size"],
-        installed_size = row["installed_size"],
-        index = _file_(row["index"]),
-        tree = _file_(row["tree"]),
-    )
-
-def _closure_(roots, *, local = [], exclude = [], keep = []):
-    """The debs that `roots` (structs with `archive` and `name`) and `local` files need at run time, unpacked.
-
-    `cuts` are the dependencies that the image does not need, each with its reason.
-    """
-    found = _deb_closure_([[root.archive, root.name] for root in roots], [_id_("local", file) for file in local], exclude, keep)
-    return struct(
-        debs = [_deb_(row) for row in found["debs"]],
-        base = [_deb_(row) for row in found["base"]],
-        cuts = found["cuts"],
-    )
-
-debs_ = struct(closure = _closure_)
 
 # --- what BUILD files know without a load ---------------------------------------------------------------------------
 

@@ -1,24 +1,29 @@
 """The rules: load them from here."""
 
-load("//rules:providers.bzl", _CertificatesInfo = "CertificatesInfo", _DebInfo = "DebInfo", _FilesInfo = "FilesInfo", _GroupInfo = "GroupInfo", _ImageInfo = "ImageInfo", _OsReleaseInfo = "OsReleaseInfo", _UserInfo = "UserInfo")
+load("//rules:providers.bzl", _BuildRootInfo = "BuildRootInfo", _CertificatesInfo = "CertificatesInfo", _DebInfo = "DebInfo", _FilesInfo = "FilesInfo", _GroupInfo = "GroupInfo", _ImageInfo = "ImageInfo", _OsReleaseInfo = "OsReleaseInfo", _UserInfo = "UserInfo")
 load("//rules/private:accounts.bzl", _group = "group", _user = "user")
+load("//rules/private:build_root.bzl", _build_root = "build_root")
 load("//rules/private:expand_template.bzl", _expand_template = "expand_template")
 load("//rules/private:files.bzl", _files = "files")
+load("//rules/private:genrule.bzl", _genrule = "genrule")
 load("//rules/private:image.bzl", _distroless_image = "distroless_image")
 load("//rules/private:index.bzl", _distroless_index = "distroless_index")
 load("//rules/private:system.bzl", _ca_certificates = "ca_certificates", _os_release = "os_release")
 load("//rules/private:write_file.bzl", _write_file = "write_file")
 
+build_root = _build_root
 ca_certificates = _ca_certificates
 distroless_image = _distroless_image
 distroless_index = _distroless_index
 expand_template = _expand_template
 files = _files
+genrule = _genrule
 group = _group
 os_release = _os_release
 user = _user
 write_file = _write_file
 
+BuildRootInfo = _BuildRootInfo
 CertificatesInfo = _CertificatesInfo
 DebInfo = _DebInfo
 FilesInfo = _FilesInfo

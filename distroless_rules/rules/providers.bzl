@@ -9,10 +9,18 @@ DebInfo = provider(
     },
 )
 
+BuildRootInfo = provider(
+    doc = "The file system that commands of the build stage see.",
+    fields = {
+        "tree": "A directory File.",
+        "env": "Environment variables of every command that runs in it.",
+    },
+)
+
 FilesInfo = provider(
     doc = "Files, folders and symbolic links with their places in an image.",
     fields = {
-        "entries": "A depset of structs: path, kind (file, dir or symlink), mode, owner, file, target, label.",
+        "entries": "A depset of structs: path, kind (file, dir, symlink or tree), mode, owner, file, target, label.",
     },
 )
 

@@ -21,14 +21,18 @@ __all__ = [
     "BLOBS",
     "CORRUPT",
     "INDEXES",
+    "KEPT",
     "PARTIAL",
+    "SANDBOXES",
     "SOURCES",
     "STATES",
     "TEMPORARY",
+    "TREES",
     "default_folder",
     "hold",
     "hold_alone",
     "refused",
+    "remove_tree",
 ]
 
 BLOBS = "cas"
@@ -38,6 +42,9 @@ CORRUPT = "corrupt"
 SOURCES = "sources"
 STATES = "state"  # what builds looked at
 INDEXES = "archives"  # what archives say that they hold
+TREES = "trees"  # folders laid out from archives
+SANDBOXES = "sandbox"  # what run actions see and leave
+KEPT = "kept-"  # begins the names of those that somebody wants to look into
 PARTIAL = "partial"  # downloads that an interruption cut off
 
 _TAG = b"Signature: 8a477f597d28d172789f06886806bc55\n# made anew whenever it is needed; see https://bford.info/cachedir/\n"
@@ -87,14 +94,15 @@ def hold(root: Path) -> int:
         StorageError: if the folder cannot be used.
     """
     try:
-        for name in (BLOBS, ACTIONS, TEMPORARY, CORRUPT):
+        for name in (BLOBS, ACTIONS, TEMPORARY, CORRUPT, SANDBOXES):
             (root / name).mkdir(parents=True, exist_ok=True)
         descriptor = _open_lock(root)
         try:
             alone = _try_lock(descriptor)
             if not alone:
                 fcntl.flock(descriptor, fcntl.LOCK_SH)  # waits for a garbage collection to end
-            _sweep(root / TEMPORARY, 0 if alone else _STALE)
+            for name in (TEMPORARY, SANDBOXES):
+                _sweep(root / name, 0 if alone else _STALE)
             fcntl.flock(descriptor, fcntl.LOCK_SH)
         except BaseException:
             os.close(descriptor)
@@ -128,6 +136,22 @@ def hold_alone(root: Path, wait: float) -> int:
     return descriptor
 
 
+def remove_tree(path: str) -> None:
+    """Remove a folder and what is in it, whatever modes somebody gave what is in it.
+
+    Raises:
+        OSError: if it belongs to somebody else.
+    """
+    import shutil
+
+    for at, folders, _ in os.walk(path):
+        for name in folders:
+            if not os.path.islink(f"{at}/{name}"):
+                os.chmod(f"{at}/{name}", 0o700)
+    with suppress(FileNotFoundError):
+        shutil.rmtree(path)
+
+
 def _open_lock(root: Path) -> int:
     tag = root / "CACHEDIR.TAG"
     if not tag.exists():
@@ -144,9 +168,13 @@ def _try_lock(descriptor: int) -> bool:
 
 
 def _sweep(folder: Path, age: float) -> None:
-    oldest = time.time() - age
     with os.scandir(folder) as entries:
         for entry in entries:
             with suppress(FileNotFoundError):  # another process swept at the same time
-                if not age or entry.stat(follow_symlinks=False).st_mtime < oldest:
+                kept = age or (_STALE if entry.name.startswith(KEPT) else 0)
+                if kept and entry.stat(follow_symlinks=False).st_mtime >= time.time() - kept:
+                    continue
+                if entry.is_dir(follow_symlinks=False):
+                    remove_tree(entry.path)
+                else:
                     os.unlink(entry.path)

@@ -61,6 +61,7 @@ class _File:
 _KINDS = (
     ("blobs", folder.BLOBS),
     ("action results", folder.ACTIONS),
+    ("laid-out trees", folder.TREES),
     ("source tables", folder.SOURCES),
     ("build states", folder.STATES),
     ("archive indexes", folder.INDEXES),
@@ -87,7 +88,8 @@ def stats(root: Path) -> list[Usage]:
 def collect(root: Path, max_size: int, wait: float = 10.0) -> Collected:
     """Remove the least recently used files until at most ``max_size`` bytes are left.
 
-    Temporary and corrupt files go in any case; action results go with the first of their blobs.
+    Temporary and corrupt files go in any case, and so do laid-out trees, which are made again from blobs; action
+    results go with the first of their blobs.
 
     Args:
         root: the cache folder.
@@ -114,11 +116,14 @@ def collect(root: Path, max_size: int, wait: float = 10.0) -> Collected:
         for file in sorted(doomed, key=lambda file: file.path):
             with suppress(FileNotFoundError):
                 os.unlink(file.path)
+        trees = list(_files(root / folder.TREES))
+        folder.remove_tree(str(root / folder.TREES))
     except OSError as error:
         raise folder.refused(f'clean the cache folder "{root}"', error) from error
     finally:
         os.close(lock)
-    return Collected(len(doomed), sum(file.bytes for file in doomed), len(kept), sum(kept.values()))
+    gone = (*doomed, *trees)
+    return Collected(len(gone), sum(file.bytes for file in gone), len(kept), sum(kept.values()))
 
 
 def _keep(

@@ -16,7 +16,7 @@ from distroless_rules.targets.debs import DebTargets
 from distroless_rules.targets.resolve import Resolver, located
 from distroless_rules.targets.target import Edge, Key, Kind, Refs, Target
 from distroless_rules.values.label import Label
-from distroless_rules.values.platform import Platform
+from distroless_rules.values.platform import HOST, Platform
 
 if TYPE_CHECKING:
     import networkx
@@ -203,8 +203,10 @@ class _Builder:
         if value is None:
             return None
 
+        side = self._for(str(HOST)) if attribute.execution else self
+
         def ref(text: str) -> Key:
-            key = self._ref(declared, name, attribute, text)
+            key = side._ref(declared, name, attribute, text)
             edges.append(Edge(name, attribute.stage, key))
             return key
 

@@ -10,6 +10,7 @@ from distroless_rules.tools.tool import Tool
 __all__ = ["MNEMONICS", "Registry"]
 
 _MODULES = {
+    "BuildRoot": "build_root",
     "Compose": "compose",
     "DebUnpack": "deb_unpack",
     "ExpandTemplate": "expand_template",

@@ -10,11 +10,12 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import Enum
+from pathlib import Path
 
 from distroless_rules.errors import FormatError
 from distroless_rules.values.path import sort_key
 
-__all__ = ["Entry", "Kind", "dump", "load", "order"]
+__all__ = ["Entry", "Kind", "dump", "is_program", "load", "order"]
 
 
 class Kind(Enum):
@@ -74,6 +75,19 @@ class Entry:
     def symlink(path: str, target: str) -> Entry:
         """Give a symbolic link to ``target``."""
         return Entry(path, Kind.SYMLINK, 0o777, target=target)
+
+
+_PROGRAM = (b"\x7fELF", b"#!")
+
+
+def is_program(path: Path) -> bool:
+    """Tell whether a file begins as a program or script does; where no mode is declared it is executable then.
+
+    Raises:
+        OSError: if it cannot be read.
+    """
+    with path.open("rb", buffering=0) as file:
+        return file.read(4).startswith(_PROGRAM)
 
 
 _encode = json.JSONEncoder(separators=(",", ":")).encode

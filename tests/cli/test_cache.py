@@ -41,6 +41,7 @@ def test_what_is_in_it(commands: Commands) -> None:
     assert [line.split("  ")[1] for line in lines[1:]] == [
         "blobs",
         "action results",
+        "laid-out trees",
         "source tables",
         "build states",
         "archive indexes",

@@ -22,7 +22,7 @@ print(pwd.getpwuid(os.getuid()).pw_name, os.getcwd(), datetime.datetime(2026, 7,
 print(open("/app/shop.conf").read() + open("/etc/motd").read(), end="")
 """
 CONFIG = "port={{port}}\nlog={{log}}\n"
-MOTD = "Sold here: exactly what it needs.\n"
+MOTD = "Sold here: exactly what it needs!\n"
 
 
 def test_every_rule_is_shown() -> None:

@@ -14,9 +14,10 @@ from distroless_rules.execution.pool import Job, Pool
 
 def test_more_urgent_jobs_go_first() -> None:
     order: list[str] = []
-    go = threading.Event()
+    begun, go = threading.Event(), threading.Event()
     with Pool(1) as pool:
-        pool.submit(lambda: go.wait(20))
+        pool.submit(lambda: begun.set() or go.wait(20))
+        assert begun.wait(20)
         jobs = [pool.submit(lambda name=name: order.append(name), at) for name, at in [("c", 1), ("a", 9), ("b", 5)]]  # type: ignore[misc]
         again = pool.submit(lambda: order.append("same as c, later"), 1)
         go.set()

@@ -27,6 +27,7 @@ WRONG = {
     "label": ('["a"]', "a label", 'the list ["a"]'),
     "label_list": ('":a"', "a list of labels", 'the string ":a"'),
     "string_keyed_label_dict": ("7", "a dictionary from strings to labels or a list of labels", "the integer 7"),
+    "output_list": ('"a"', "a list of file names", 'the string "a"'),
     "output": ('{"a": "b"}', "a file name", 'the dictionary {"a": "b"}'),
 }
 

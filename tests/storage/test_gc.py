@@ -41,6 +41,7 @@ def test_stats(tmp_path: Path) -> None:
     assert [(usage.kind, usage.count) for usage in gc.stats(tmp_path / "none")] == [
         ("blobs", 0),
         ("action results", 0),
+        ("laid-out trees", 0),
         ("source tables", 0),
         ("build states", 0),
         ("archive indexes", 0),

@@ -33,7 +33,10 @@ from tests.support.workspace import files_in
 
 __all__ = ["LOAD", "Showing"]
 
-_RULES = "ca_certificates distroless_image distroless_index expand_template files group os_release user write_file"
+_RULES = (
+    "build_root ca_certificates distroless_image distroless_index expand_template files genrule group os_release user "
+    "write_file"
+)
 LOAD = f'load("@distroless_rules//rules:defs.bzl", {", ".join(json.dumps(name) for name in _RULES.split())})\n'
 DEBS = (
     make_deb("usr/lib/os-release = ID=debian\\nVERSION_ID=13\\n\netc/os-release -> ../usr/lib/os-release",

@@ -27,7 +27,9 @@ from distroless_rules.errors import DistrolessError, FetchError
 from distroless_rules.execution import events
 from distroless_rules.execution.cached import Cached
 from distroless_rules.execution.executor import Executor
+from distroless_rules.execution.kinds import ByKind
 from distroless_rules.execution.pool import Pool
+from distroless_rules.execution.run import RunExecutor
 from distroless_rules.execution.scheduler import Outcome, execute
 from distroless_rules.execution.sources import Sources, table_path
 from distroless_rules.execution.supply import Supply
@@ -153,12 +155,14 @@ class Workshop:
         tools: mnemonic -> tool.
         jobs: threads.
         mirror: path of a locked file -> what a download of it gives: bytes, or an error.
+        keep: whether the sandboxes of actions that fail stay.
     """
 
     folder: Path
     tools: Mapping[str, Tool] = field(default_factory=lambda: {"Join": JOIN})
     jobs: int = 2
     mirror: dict[str, bytes | DistrolessError] = field(default_factory=dict)
+    keep: bool = False
 
     @property
     def root(self) -> Path:
@@ -183,7 +187,8 @@ class Workshop:
         with DiskStore(self.cache) as store, Pool(self.jobs) as pool:
             sources = Sources(self.root, table_path(self.cache, self.root))
             supply = Supply(store, sources, _Mirror(self.mirror, store))
-            executor = Cached(ToolExecutor(self.tools, supply, store, pool), store, store)
+            commands = RunExecutor(self.cache, supply, store, pool, keep=self.keep)
+            executor = Cached(ByKind(ToolExecutor(self.tools, supply, store, pool), commands), store, store)
             yield Open(store, sources, supply, pool, executor)
 
     def build(

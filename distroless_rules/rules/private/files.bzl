@@ -8,7 +8,7 @@ def entry(label, path, kind, mode, owner, file = None, target = ""):
     Args:
         label: the canonical label of the target that says so.
         path: absolute path in the image.
-        kind: "file", "dir" or "symlink".
+        kind: "file", "dir", "symlink", or "tree" for all that is in a directory.
         mode: octal text, or "" for the usual one.
         owner: "user:group", names or numbers.
         file: the File with its bytes.
@@ -55,7 +55,9 @@ def _files(ctx):
         entries.append(entry(label, path, "dir", ctx.attr.modes.get(path, ctx.attr.directory_mode), ctx.attr.owners.get(path, ctx.attr.owner)))
     sources = _places(ctx)
     for path, file in sources:
-        entries.append(entry(label, path, "file", ctx.attr.modes.get(path, ctx.attr.mode), ctx.attr.owners.get(path, ctx.attr.owner), file = file))
+        kind = "tree" if file.is_directory else "file"
+        mode = ctx.attr.modes.get(path, "" if file.is_directory else ctx.attr.mode)
+        entries.append(entry(label, path, kind, mode, ctx.attr.owners.get(path, ctx.attr.owner), file = file))
     for path, target in ctx.attr.symlinks.items():
         entries.append(entry(label, path, "symlink", "", ctx.attr.owners.get(path, ctx.attr.owner), target = target))
     known = {each.path: True for each in entries}

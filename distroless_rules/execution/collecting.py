@@ -1,0 +1,185 @@
+"""What a run action left: folders that it could write in, its declared outputs out, and nothing else.
+
+A file is taken by its bytes. A tree becomes a tar archive that is the same for the same files: sorted, owned by
+root, with 0 as every time, and modes that say only who may execute.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from distroless_rules.actions.action import Action
+from distroless_rules.errors import ActionError
+from distroless_rules.execution.staging import Stage
+from distroless_rules.storage.store import BlobStore, copy_in
+from distroless_rules.tar.writer import END, header, padding
+from distroless_rules.values.digest import Digest
+from distroless_rules.values.path import resolve_link, sort_key
+from distroless_rules.values.tree import Entry, Kind
+
+__all__ = ["collect"]
+
+_CHUNK = 1 << 20  # bytes copied at a time
+_FOLDER = 0o755
+
+
+def collect(action: Action, stage: Stage, store: BlobStore, check: Callable[[], None]) -> dict[str, Digest]:
+    """Take the outputs of an action that has ended.
+
+    Args:
+        action: the action.
+        stage: where it worked.
+        store: takes the outputs' bytes.
+        check: called between files; raises ``Interrupted``.
+
+    Returns:
+        The name of each output -> digest.
+
+    Raises:
+        ActionError: if a declared output is missing or is not what it was declared as, there is anything else, or a
+            link leads out of a tree.
+        StorageError: if the store cannot take them.
+    """
+    outputs = {named.name: named.artifact.tree for named in action.outputs}
+    _check_extra(action, stage, outputs)
+    digests: dict[str, Digest] = {}
+    for path, tree in outputs.items():
+        check()
+        top = next(top for top in stage.writable if path.startswith(f"{top}/"))
+        place = stage.writable[top] / path[len(top) + 1 :]
+        status = _status(place)
+        if status is None:
+            raise _refused(action, f'it did not make "{path}"')
+        if tree:
+            if not stat.S_ISDIR(status.st_mode):
+                raise _refused(action, f'it made "{path}" as {_kind(status)}, and declares a directory')
+            digests[path] = _pack(action, place, path, store, check)
+        elif not stat.S_ISREG(status.st_mode):
+            raise _refused(action, f'it made "{path}" as {_kind(status)}, and declares a file')
+        else:
+            with _opened(place) as file:
+                digests[path] = copy_in(store, file)
+    return digests
+
+
+def _check_extra(action: Action, stage: Stage, outputs: dict[str, bool]) -> None:
+    """Refuse whatever is neither an output, nor on the way to one, nor an input's link."""
+    expected = {parent for path in (*outputs, *stage.links) for parent in _above(path)}
+    for top, folder in stage.writable.items():
+        for at, folders, files in _walk(folder):
+            short = at[len(str(folder)) + 1 :]
+            prefix = f"{top}/{short}/" if short else f"{top}/"
+            for name in (*folders, *files):
+                path = f"{prefix}{name}"
+                if path in outputs or (path in expected and name in folders):
+                    continue
+                if path in stage.links and _link(os.path.join(at, name)) == stage.links[path]:
+                    continue
+                cause = "it changed its input" if path in stage.links else "it made, undeclared,"
+                raise _refused(action, f'{cause} "{path}"')
+            folders[:] = [name for name in folders if f"{prefix}{name}" not in outputs]
+
+
+def _walk(top: str | Path) -> Iterator[tuple[str, list[str], list[str]]]:
+    """Walk folders as os.walk does, whatever their modes keep from their owner."""
+    os.chmod(top, _FOLDER)
+    for at, folders, files in os.walk(top, onerror=_raise):
+        yield at, folders, files
+        for name in folders:
+            if not os.path.islink(f"{at}/{name}"):
+                os.chmod(f"{at}/{name}", _FOLDER)
+
+
+def _raise(error: OSError) -> None:
+    raise error
+
+
+def _above(path: str) -> Iterator[str]:
+    while path := path.rpartition("/")[0]:
+        yield path
+
+
+def _status(path: Path) -> os.stat_result | None:
+    try:
+        return path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+
+def _link(path: str) -> str:
+    try:
+        return os.readlink(path)
+    except OSError:
+        return ""
+
+
+def _pack(action: Action, place: Path, path: str, store: BlobStore, check: Callable[[], None]) -> Digest:
+    """Pack a folder into an archive; its links stay inside."""
+    with store.sink() as sink:
+        for entry in _entries(action, str(place), path):
+            check()
+            sink.write(header(entry, 0))
+            if entry.kind is Kind.FILE:
+                _write_file(action, f"{place}/{entry.path}", entry, sink.write)
+        sink.write(END)
+    return sink.digest
+
+
+def _entries(action: Action, root: str, path: str) -> list[Entry]:
+    found = [Entry.directory("")]
+    for at, folders, files in _walk(root):
+        short = at[len(root) + 1 :]
+        for name in (*folders, *files):
+            inside = f"{short}/{name}" if short else name
+            status = os.lstat(f"{at}/{name}")
+            if stat.S_ISDIR(status.st_mode):
+                found.append(Entry.directory(inside))
+            elif stat.S_ISREG(status.st_mode):
+                bits = 0o755 if status.st_mode & 0o100 else 0o644
+                found.append(Entry(inside, Kind.FILE, bits, size=status.st_size))
+            elif stat.S_ISLNK(status.st_mode):
+                target = os.readlink(f"{at}/{name}")
+                if target.startswith("/") or _climbs(inside, target):
+                    raise _refused(action, f'its link "{path}/{inside}" leads out of the tree, to "{target}"')
+                found.append(Entry.symlink(inside, target))
+            else:
+                raise _refused(action, f'it made "{path}/{inside}" as {_kind(status)}')
+    return sorted(found, key=lambda entry: sort_key(entry.path))
+
+
+def _climbs(path: str, target: str) -> bool:
+    """Tell whether a relative link leads above the root of its tree."""
+    return resolve_link(f"x/{path}", target) != f"x/{resolve_link(path, target)}".rstrip("/")
+
+
+def _write_file(action: Action, path: str, entry: Entry, write: Callable[[bytes], object]) -> None:
+    left = entry.size
+    with _opened(path) as file:
+        while left and (data := file.read(min(left, _CHUNK))):
+            write(data)
+            left -= len(data)
+    if left:
+        raise _refused(action, f'"{entry.path}" became shorter while it was read')
+    write(bytes(padding(entry.size)))
+
+
+def _opened(path: str | Path) -> BinaryIO:
+    """Open a file that is the action's own, whatever its mode."""
+    try:
+        return open(path, "rb", buffering=0)
+    except PermissionError:
+        os.chmod(path, 0o644)
+        return open(path, "rb", buffering=0)
+
+
+def _kind(status: os.stat_result) -> str:
+    kinds = {stat.S_IFDIR: "a folder", stat.S_IFREG: "a file", stat.S_IFLNK: "a symbolic link"}
+    return kinds.get(stat.S_IFMT(status.st_mode), "a device, pipe or socket")
+
+
+def _refused(action: Action, cause: str) -> ActionError:
+    return ActionError(f"perform {action.mnemonic} for {action.owner}", cause)

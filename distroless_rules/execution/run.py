@@ -1,0 +1,173 @@
+"""The executor of run actions: a command, in a sandbox that holds its declared inputs and nothing else.
+
+Each action works in a folder of its own below the cache folder, which is gone when the action has ended. Nothing is
+run outside a sandbox; where none works, an error says what to install or allow.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from distroless_rules.actions.action import Action
+from distroless_rules.actions.command import ROOT, Command
+from distroless_rules.errors import ActionError
+from distroless_rules.execution.collecting import collect
+from distroless_rules.execution.pool import Pool
+from distroless_rules.execution.staging import Stage, stage
+from distroless_rules.execution.supply import Supply
+from distroless_rules.execution.trees import Trees
+from distroless_rules.storage import folder
+from distroless_rules.storage.store import ActionResult, LocalStore
+from distroless_rules.values.digest import Digest
+
+if TYPE_CHECKING:
+    from distroless_rules.sandbox.request import Ended, Request
+
+__all__ = ["RunExecutor"]
+
+_VERSION = "run 1"  # changed when the same command may leave other outputs
+_MEMORY = 8 << 30  # bytes that all processes of an action may use together
+_PROCESSES = 1024
+_OUTPUT = 64 << 20  # bytes that an action may print
+_FILE = 16 << 30  # bytes of the largest file that it may write
+_SHOWN = 1 << 14  # bytes of what it printed that are shown, at most
+_LINES = 100  # lines of that
+
+
+class RunExecutor:
+    """Runs commands in sandboxes.
+
+    Args:
+        cache: the cache folder.
+        supply: gives the inputs.
+        store: takes the outputs.
+        pool: ends what runs when the build is interrupted.
+        keep: whether the folder of an action that fails stays, and how to enter it is said.
+    """
+
+    def __init__(self, cache: Path, supply: Supply, store: LocalStore, pool: Pool, *, keep: bool = False) -> None:
+        self._work = cache / folder.SANDBOXES
+        self._supply = supply
+        self._store = store
+        self._pool = pool
+        self._keep = keep
+        self._trees = Trees(cache, store)
+        self._guard = threading.Lock()
+        self._count = 0
+
+    def version(self, action: Action) -> str:
+        """Give the version of what a sandbox is and what is taken from it."""
+        return _VERSION
+
+    def lookup(self, action: Action, inputs: Mapping[str, Digest]) -> ActionResult | None:
+        """Know nothing without work."""
+        return None
+
+    def execute(self, action: Action, inputs: Mapping[str, Digest]) -> ActionResult:
+        """Run the action's command (see ``Executor.execute``).
+
+        Raises:
+            ActionError: if the command fails, is ended at a limit, or leaves anything but its outputs; if a source
+                file changed meanwhile.
+            MissingBlobError: if an input vanished from the store.
+            SandboxError: if no sandbox works on this machine.
+        """
+        from distroless_rules.sandbox.sandbox import sandbox
+
+        begun = time.monotonic_ns()
+        work = self._folder()
+        kept = False
+        try:
+            staged = self._stage(action, inputs, work)
+            request = self._request(action, inputs, work, staged)
+            ended = sandbox().run(request, self._pool.check)
+            for named in action.inputs:
+                self._supply.recheck(named.artifact, inputs[named.name])
+            if ended.status or ended.limit:
+                kept = self._keep
+                raise _failed(action, ended, request, sandbox().command(request) if kept else None)
+            outputs = collect(action, staged, self._store, self._pool.check)
+        except OSError as error:
+            raise folder.refused(f"prepare {action.mnemonic} for {action.owner}", error) from error
+        finally:
+            if not kept:
+                folder.remove_tree(str(work))
+        return ActionResult(outputs, (time.monotonic_ns() - begun) // 1_000_000, _VERSION)
+
+    def _folder(self) -> Path:
+        with self._guard:
+            self._count += 1
+            name = f"{folder.KEPT if self._keep else ''}{os.getpid()}-{os.urandom(4).hex()}-{self._count}"
+        work = self._work / name
+        work.mkdir(parents=True)
+        return work
+
+    def _stage(self, action: Action, inputs: Mapping[str, Digest], work: Path) -> Stage:
+        files: dict[str, Path] = {}
+        trees: dict[str, Path] = {}
+        for named in action.inputs:
+            if named.name == ROOT:
+                continue
+            if named.artifact.tree:
+                trees[named.name] = self._trees.path(inputs[named.name])
+            else:
+                files[named.name] = self._supply.open(named.artifact, inputs[named.name]).path
+        return stage(work, files, trees, [named.name for named in action.outputs])
+
+    def _request(self, action: Action, inputs: Mapping[str, Digest], work: Path, staged: Stage) -> Request:
+        from distroless_rules.sandbox.request import Limits, Request
+
+        command = Command.load(action.parameters)
+        return Request(
+            root=self._trees.path(inputs[ROOT]),
+            inputs=staged.inputs,
+            mounts=staged.mounts,
+            writable=staged.writable,
+            arguments=command.arguments,
+            environment=command.environment,
+            output=work / "output",
+            limits=Limits(command.seconds, _MEMORY, _PROCESSES, _OUTPUT, _FILE),
+        )
+
+
+def _failed(action: Action, ended: Ended, request: Request, enter: list[str] | None) -> ActionError:
+    """Say how a command ended, what it printed, and how to run it again."""
+    import shlex
+
+    causes = {
+        "time": f"it was ended after {request.limits.seconds:g} seconds",
+        "memory": f"it was ended: it used more than {request.limits.memory >> 20} MiB of memory",
+        "processes": f"it was ended: it had more than {request.limits.processes} processes",
+        "output": f"it was ended: it printed more than {request.limits.output >> 20} MiB",
+    }
+    signal = ended.status - 128
+    cause = causes.get(ended.limit) or (f"signal {signal} ended it" if signal > 0 else f"exit status {ended.status}")
+    parts = [cause, f"  command: {shlex.join(request.arguments)}"]
+    if printed := _printed(request.output):
+        parts.append(f"  it printed:\n{printed}")
+    if enter is not None:
+        parts.append(f"  to run it again in its sandbox: {shlex.join(enter)}")
+    return ActionError(f"perform {action.mnemonic} for {action.owner}", "\n".join(parts))
+
+
+def _printed(path: Path) -> str:
+    """Give the end of what a command printed, fit to be shown on a terminal."""
+    try:
+        with path.open("rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(0, size - _SHOWN))
+            data = file.read(_SHOWN)
+    except FileNotFoundError:
+        return ""
+    text = "".join(
+        letter if letter.isprintable() or letter in "\n\t" else "�" for letter in data.decode("utf-8", "replace")
+    )
+    lines = text.strip("\n").split("\n")
+    if size <= _SHOWN and len(lines) <= _LINES:
+        return "\n".join(lines)
+    return "\n".join(["[... the beginning is left out]", *lines[-_LINES:]])
