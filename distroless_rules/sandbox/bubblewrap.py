@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import select
 import signal
 import subprocess
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
+from io import FileIO
 
-from distroless_rules.sandbox.request import Ended, Request
+from distroless_rules.sandbox.request import Ended, Limits, Request
 from distroless_rules.sandbox.watch import passed
 
 __all__ = ["Bubblewrap"]
@@ -32,7 +34,6 @@ class Bubblewrap:
 
     Args:
         program: bwrap.
-        prlimit: prlimit(1), which sets limits before anything else starts.
 
     Attributes:
         name: what messages call this kind.
@@ -40,17 +41,15 @@ class Bubblewrap:
 
     name = "bubblewrap"
 
-    def __init__(self, program: str, prlimit: str) -> None:
+    def __init__(self, program: str) -> None:
         self._program = program
-        self._prlimit = prlimit
 
     def command(self, request: Request) -> list[str]:
         """Give the command line that runs the request once more, by hand."""
         mounts = [("--ro-bind", request.root, "/"), ("--ro-bind", request.inputs, "/build")]
         mounts += [("--ro-bind", folder, f"/build/{path}") for path, folder in sorted(request.mounts.items())]
         mounts += [("--bind", folder, f"/build/{path}") for path, folder in sorted(request.writable.items())]
-        words = [self._prlimit, "--core=0:0", f"--fsize={request.limits.file_size}", self._program]
-        words += ["--unshare-user", "--unshare-all", "--disable-userns", "--uid", _USER, "--gid", _USER]
+        words = [self._program, "--unshare-user", "--unshare-all", "--disable-userns", "--uid", _USER, "--gid", _USER]
         words += ["--hostname", _HOST, "--cap-drop", "ALL", "--new-session", "--die-with-parent", "--clearenv"]
         for option, source, target in mounts:
             words += [option, str(source), target]
@@ -69,36 +68,37 @@ class Bubblewrap:
         Raises:
             OSError: if bwrap cannot be started.
         """
-        words = self.command(request)
-        reading, writing = os.pipe()
-        at = words.index("--unshare-user")
-        words[at:at] = ["--info-fd", str(writing)]
         begun = time.monotonic()
-        try:
-            with request.output.open("ab") as output:
-                process = subprocess.Popen(
-                    words,
-                    stdin=subprocess.DEVNULL,
-                    stdout=output,
-                    stderr=output,
-                    env={},
-                    pass_fds=(writing,),
-                    start_new_session=True,
-                )
-        finally:
-            os.close(writing)
-        first = -1
-        try:
-            pid = _first(reading)
-            if pid is not None:
-                with suppress(ProcessLookupError):  # it has ended already, and all others with it
-                    first = os.pidfd_open(pid)
-            limit = self._wait(process, request, pid, begun, check)
-        finally:
-            os.close(reading)
-            _end(process, first)
+        with ExitStack() as stack:
+            info, told = _pipe(stack)
+            held, hold = _pipe(stack)  # the command begins when the second end is closed
+            process = self._start(request, told.fileno(), held.fileno())
+            first = -1
+            try:
+                told.close()
+                pid = _first(info)
+                if pid is not None:
+                    first = _limited(pid, request.limits)
+                hold.close()
+                limit = self._wait(process, request, pid, begun, check)
+            finally:
+                _end(process, first)
         status = process.returncode
         return Ended(128 - status if status < 0 else status, limit)
+
+    def _start(self, request: Request, told: int, held: int) -> subprocess.Popen[bytes]:
+        words = self.command(request)
+        words[1:1] = ["--info-fd", str(told), "--block-fd", str(held)]
+        with request.output.open("ab") as output:
+            return subprocess.Popen(
+                words,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                env={},
+                pass_fds=(told, held),
+                start_new_session=True,
+            )
 
     def _wait(
         self,
@@ -125,12 +125,27 @@ class Bubblewrap:
         return ""
 
 
-def _first(reading: int) -> int | None:
+def _pipe(stack: ExitStack) -> tuple[FileIO, FileIO]:
+    reading, writing = os.pipe()
+    return stack.enter_context(FileIO(reading, "r")), stack.enter_context(FileIO(writing, "w"))
+
+
+def _first(info: FileIO) -> int | None:
     """Read which process is the first of the sandbox; None if it was never made."""
-    data = b""
-    while piece := os.read(reading, 4096):
-        data += piece
+    data = info.readall()
     return int(json.loads(data)["child-pid"]) if data else None
+
+
+def _limited(pid: int, limits: Limits) -> int:
+    """Set the limits that the kernel keeps, and open the process; -1 if it has ended, and all others with it."""
+    try:
+        first = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return -1
+    with suppress(ProcessLookupError):
+        resource.prlimit(pid, resource.RLIMIT_CORE, (0, 0))
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (limits.file_size, limits.file_size))
+    return first
 
 
 def _end(process: subprocess.Popen[bytes], first: int) -> None:

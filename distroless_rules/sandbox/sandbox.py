@@ -48,16 +48,14 @@ def sandbox() -> Sandbox:
     Raises:
         SandboxError: if none does; it says what to install or allow.
     """
-    program, prlimit = shutil.which("bwrap"), shutil.which("prlimit")
-    doing = "make a sandbox"
-    if program is None or prlimit is None:
-        missing = "bubblewrap" if program is None else "util-linux"
-        raise SandboxError(doing, f"{missing} is not installed", hint=f"apt install {missing}")
+    program, doing = shutil.which("bwrap"), "make a sandbox"
+    if program is None:
+        raise SandboxError(doing, "bubblewrap is not installed", hint="apt install bubblewrap")
     probe = [program, "--unshare-user", "--unshare-all", "--disable-userns", "--ro-bind", "/", "/", "true"]
     tried = subprocess.run(probe, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     if tried.returncode:
         raise SandboxError(doing, tried.stderr.strip() or f"bwrap ends with {tried.returncode}", hint=_advice())
-    return Bubblewrap(program, prlimit)
+    return Bubblewrap(program)
 
 
 def _advice() -> str:
