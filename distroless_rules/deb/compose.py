@@ -75,7 +75,7 @@ class _Work:
     scene: Scene
     tree: Tree
     layer_of: dict[str, str]
-    generated: dict[str, bytes] = field(default_factory=dict)
+    generated: dict[str, bytes]
     made: dict[str, str] = field(default_factory=dict)
     kept: dict[str, compose_debs.Kept] = field(default_factory=dict)
     accepted: tuple[str, ...] = ()
@@ -93,8 +93,13 @@ def compose(options: Options, sources: Sources) -> Composition:
         raise AnalysisError("compose the image", f'the index of deb "{missing[0]}" is not among the inputs')
     tree = Tree()
     accounts = compose_users.start(options, sources.base, sources.read)
-    scene = Scene(options, tree, sources.debs, sources.base, accounts, sources.read, sources.certificates)
-    work = _Work(options, sources, scene, tree, layer_of)
+    generated: dict[str, bytes] = {}
+
+    def read(entry: Entry) -> bytes:
+        return sources.read(entry) if entry.source else generated[entry.sha256]
+
+    scene = Scene(options, tree, sources.debs, sources.base, accounts, read, sources.certificates)
+    work = _Work(options, sources, scene, tree, layer_of, generated)
     for effect in registry.FIRST:
         _apply(work, effect)
     _add_debs(work)

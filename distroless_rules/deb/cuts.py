@@ -34,6 +34,7 @@ class Cut:
 _QUESTIONS = "asks questions while debs are installed"
 _INIT = "belongs to an init system, and an image starts its program itself"
 _ACCOUNTS = "creates accounts while debs are installed; the image's are modelled"
+_SHELLS = "its postinst lists shells with it"
 _CLUSTER = "serves shell scripts that copy a cluster's data between servers"
 
 CUTS: tuple[Cut, ...] = (
@@ -74,12 +75,15 @@ CUTS: tuple[Cut, ...] = (
     Cut("base-files", "gawk", "serves scripts of other Essential debs"),
     Cut("base-files", "original-awk", "serves scripts of other Essential debs"),
     Cut("ca-certificates", "openssl", "its command makes hash links on installation; they are modelled"),
+    Cut("bash", "debianutils", _SHELLS),
+    Cut("dash", "debianutils", _SHELLS),
     Cut("iproute2", "libcap2-bin", "its postinst sets a file capability with it"),
     # Language runtimes.
     Cut("openjdk-*", "util-linux", "its postinst asks mountpoint whether /proc is mounted"),
     Cut("nodejs", "node-corepack", "downloads package managers"),
     Cut("php-common", "psmisc", "a scheduled script looks for open session files with it"),
     Cut("git", "git-man", "holds manual pages, which are dropped"),
+    Cut("octave", "texinfo", "formats the texts of its help command for a terminal"),
     # Servers.
     Cut("nginx*", "iproute2", "its init script looks for its socket with ss"),
     Cut("postgresql-[0-9]*", "postgresql-common", "Perl scripts that administer clusters of several versions"),
@@ -101,7 +105,7 @@ CUTS: tuple[Cut, ...] = (
     Cut("mariadb-server", "lsof", _CLUSTER),
     Cut("mariadb-server", "rsync", _CLUSTER),
     Cut("mariadb-server", "socat", _CLUSTER),
-    Cut("mariadb-client", "debianutils", "its postinst lists shells with it"),
+    Cut("mariadb-client", "debianutils", _SHELLS),
     Cut("mariadb-client", "perl", "mariadb-dumpslow and other Perl scripts; the clients are compiled"),
     Cut("mariadb-client", "libconfig-inifiles-perl", "mariadb-report, a Perl script"),
 )

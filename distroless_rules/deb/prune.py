@@ -46,7 +46,12 @@ RULES: tuple[Rule, ...] = (
     Rule("info", r"usr/share/info/", "info pages need a reader"),
     Rule("locale", r"usr/share/locale/", "translated messages; name languages in locales to keep them"),
     Rule("headers", r"usr/include/", "only a compiler reads them"),
-    Rule("static", r"usr/lib/(?:.*/)?[^/]*\.l?a$", "only a linker reads static libraries and libtool archives"),
+    # Programs open their plugins by libtool archives (ImageMagick every format): those of other folders stay.
+    Rule(
+        "static",
+        r"usr/lib/(?:(?:.*/)?[^/]*\.a|(?:[^/]*-linux-[^/]*/)?[^/]*\.la)$",
+        "only a linker reads static libraries and the libtool archives beside shared ones",
+    ),
     Rule("pkg-config", r"usr/(?:lib/(?:[^/]*/)?|share/)pkgconfig/", "only build systems read it"),
     Rule("build-system", r"usr/(?:lib/(?:[^/]*/)?|share/)cmake/|usr/share/aclocal/", "only build systems read it"),
     Rule(

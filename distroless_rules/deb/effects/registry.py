@@ -5,7 +5,9 @@ from __future__ import annotations
 from distroless_rules.deb.effects.certificates import CA_CERTIFICATES, JAVA_CACERTS
 from distroless_rules.deb.effects.declared import TMPFILES
 from distroless_rules.deb.effects.effect import Effect
+from distroless_rules.deb.effects.enabled import ENABLED
 from distroless_rules.deb.effects.folders import FOLDERS
+from distroless_rules.deb.effects.ghostscript import GHOSTSCRIPT_FONTS
 from distroless_rules.deb.effects.links import USR_MERGE, VAR_RUN
 from distroless_rules.deb.effects.script_effects import ALTERNATIVES, SCRIPTS
 from distroless_rules.deb.effects.system import ACCOUNTS, NSSWITCH, OS_RELEASE
@@ -25,6 +27,8 @@ LAST: tuple[Effect, ...] = (
     TMPFILES,
     SCRIPTS,
     ALTERNATIVES,
+    ENABLED,
+    GHOSTSCRIPT_FONTS,
     CA_CERTIFICATES,
     JAVA_CACERTS,
     ACCOUNTS,

@@ -51,9 +51,10 @@ class Act:
 
     Attributes:
         verb: ``folder``, ``link``, ``copy``, ``file``, ``text``, ``mode``, ``owner``, ``user``, ``group``, ``member``,
-            ``alternative``.
-        path: the path that it is done to, or the name of the user or group.
-        value: the mode, the owner, the link's target, the file copied, the text, the group; or ``""``.
+            ``alternative``, ``enable``.
+        path: the path that it is done to, or the name of the user, group or module.
+        value: the mode, the owner, the link's target, the file copied, the text, the group, where a
+            module is enabled (``apache2/mods``); or ``""``.
         options: of a user its ``uid``, ``gid``, ``home``, ``shell``, ``gecos``, ``group`` as far as they are named; of
             a copy its ``mode`` and ``owner``.
         flags: ``replace`` for a copy or link that takes the place of what is there, ``recursive`` for a mode or owner
@@ -82,6 +83,9 @@ class System(Protocol):
 
     def matches(self, pattern: str) -> bool:
         """Say whether a path, or a pattern of paths, names anything."""
+
+    def expand(self, path: str) -> list[str]:
+        """Give the paths that a pattern names, itself when there are none, as a shell does."""
 
     def is_foreign(self, path: str) -> bool:
         """Say whether another deb than the script's own ships the path."""

@@ -83,6 +83,11 @@ def _printf(words: Words, system: System) -> bool:
     return words[:1] != ("-v",)
 
 
+def _only(*allowed: str) -> Callable[[Words, System], bool]:
+    """Give a check that there are no other arguments."""
+    return lambda words, system: all(word in allowed for word in words)
+
+
 def _declared(words: Words, system: System) -> bool:
     """Say whether only files are read that effects read too, and no input."""
     return not any(word is None or word == "-" or word.startswith(("--replace", "--inline")) for word in words)
@@ -94,6 +99,8 @@ def _exec(words: Words, system: System) -> bool:
 
 CHECKS: Mapping[str, Callable[[Words, System], bool]] = {
     "awk": _awk,
+    "chronyd": _only("-p"),
+    "dbus-uuidgen": _only("--ensure", "--ensure=/etc/machine-id"),
     "dpkg": _dpkg,
     "dpkg-divert": _divert,
     "exec": _exec,

@@ -11,7 +11,9 @@ from collections.abc import Iterator, Mapping
 from distroless_rules.deb.effects.script_accounts import ACCOUNTS
 from distroless_rules.deb.effects.script_acts import Act, Alternative, Model, System, Unmodelled, is_scratch
 from distroless_rules.deb.effects.script_checks import CHECKS, RUNNERS
+from distroless_rules.deb.effects.script_enable import ENABLE
 from distroless_rules.deb.effects.script_files import FILES
+from distroless_rules.deb.effects.shell_builtins import SOURCED
 from distroless_rules.deb.effects.shell_walk import Command, Write
 
 __all__ = ["HARMLESS", "MODELLED", "Act", "Alternative", "Unmodelled", "acts"]
@@ -26,7 +28,7 @@ HARMLESS: Mapping[str, str] = {
         "only reads",
         "awk basename cat cmp comm cut date diff dirname egrep expr fgrep find getcap getent grep head id logger",
         "md5sum mountpoint netstat paste pathfind pgrep pidof ps pwd readlink realpath sed seq sha256sum sleep sort",
-        "groups ls ss stat tail test tr uname uniq wc xargs df",
+        "groups ls ss stat tail test tr uname uniq wc xargs df phpquery",
     ),
     **_each(
         "belongs to the shell",
@@ -41,6 +43,7 @@ HARMLESS: Mapping[str, str] = {
         "manages services, and an image starts its program itself",
         "deb-systemd-helper deb-systemd-invoke systemctl update-rc.d invoke-rc.d service initctl rc-update loginctl",
         "update-inetd udevadm kill killall start-stop-daemon pg_ctlcluster modprobe sysctl busctl aa-status",
+        "runit-helper",
     ),
     **_each(
         "keeps the package manager's own records",
@@ -53,6 +56,13 @@ HARMLESS: Mapping[str, str] = {
         "py3compile py3versions pyclean pycompile systemd-hwdb update-desktop-database update-icon-caches",
         "update-info-dir update-menus update-mime-database update-python-modules",
     ),
+    **_each("prints or checks a program's settings", "chronyd named-checkconf"),
+    **_each("lists fonts for a display server", "update-fonts-alias update-fonts-dir update-fonts-scale"),
+    "update-gsfontmap": "joins lists of fonts; the effect ghostscript-fonts does",
+    **_each(
+        "makes what each machine has of its own, and an image is for many",
+        "dbus-uuidgen rndc-confgen systemd-machine-id-setup",
+    ),
     **_each("takes away what an older version left, and nothing is older here", "mv rm rmdir"),
     "mktemp": "its file is gone when the script ends",
     **_each("reads what the effects tmpfiles and accounts read", "systemd-sysusers systemd-tmpfiles"),
@@ -60,15 +70,15 @@ HARMLESS: Mapping[str, str] = {
     "apparmor_parser": "loads a profile into the host's kernel",
     "setcap": "gives privileges that images do not have",
     "pam-auth-update": "writes the host's login policy; an image has no logins",
-    "add-shell": "lists login shells; nobody logs in",
-    "remove-shell": "lists login shells; nobody logs in",
+    **_each("lists login shells; nobody logs in", "add-shell remove-shell update-shells"),
     "update-ca-certificates": "makes the CA bundle, which is modelled",
     "newaliases": "belongs to a mail server's own set-up",
 }
 
-MODELLED: Mapping[str, Model] = dict(sorted({**ACCOUNTS, **FILES}.items()))
+MODELLED: Mapping[str, Model] = dict(sorted({**ACCOUNTS, **ENABLE, **FILES}.items()))
 
 _ELSEWHERE = ("/proc/", "/sys/", "/dev/")  # what is written there is the host's
+_LOGS = "/var/log/"
 _MAX_RUNS = 5  # commands that run commands
 
 
@@ -83,7 +93,7 @@ def acts(command: Command, system: System) -> Iterator[Act]:
         Unmodelled: if that is not known.
     """
     writes = [write for write in command.writes if not _is_elsewhere(write)]
-    if writes:
+    if writes and not _is_log(command, writes):
         yield _written(command, writes, system)
     else:
         yield from _run(command.words, system)
@@ -91,6 +101,12 @@ def acts(command: Command, system: System) -> Iterator[Act]:
 
 def _is_elsewhere(write: Write) -> bool:
     return write.path is not None and (write.path.startswith(_ELSEWHERE) or is_scratch(write.path))
+
+
+def _is_log(command: Command, writes: list[Write]) -> bool:
+    """Say whether only what a program tells of its work is written, which is not the same twice."""
+    logs = all(write.path is not None and write.path.startswith(_LOGS) for write in writes)
+    return logs and command.words[0] not in (":", "true", "false", "cat", "echo", "printf")
 
 
 def _written(command: Command, writes: list[Write], system: System) -> Act:
@@ -131,7 +147,7 @@ def _run(words: tuple[str | None, ...], system: System, depth: int = 0) -> Itera
 
 def _is_harmless(name: str, arguments: tuple[str | None, ...], system: System) -> bool:
     if name == ".":
-        return (arguments[0] or "").endswith("/confmodule") if arguments else False
+        return (arguments[0] or "").endswith(SOURCED) if arguments else False
     if name in CHECKS:
         return CHECKS[name](arguments, system)
     return name in HARMLESS or name.startswith("db_")

@@ -38,7 +38,7 @@ def _mode(found: Mapping[str, str]) -> str:
 
 
 def _mkdir(words: Words, system: System) -> Iterator[Act]:
-    found, paths = options(words, "pvm:", "parents", "verbose", "mode=")
+    found, paths = options(words, "pvZm:", "parents", "verbose", "mode=")
     mode = _mode(found)
     for path in absolute(paths):
         if system.at(path) is None:
@@ -81,7 +81,7 @@ def _copied(source: str, path: str, system: System, settings: Mapping[str, str],
 
 
 def _cp(words: Words, system: System) -> Iterator[Act]:
-    found, paths = options(words, "adfnpvT", "archive", "force", "no-clobber", "verbose", "preserve=")
+    found, paths = options(words, "adfnpvTZ", "archive", "force", "no-clobber", "verbose", "preserve=")
     if len(absolute(paths)) != 2:
         raise Unmodelled
     path = _within(paths[0], paths[1], system, into="T" not in found)
@@ -101,20 +101,20 @@ def _ucf(words: Words, system: System) -> Iterator[Act]:
 def _touch(words: Words, system: System) -> Iterator[Act]:
     found, paths = options(words, "acfhmt:d:r:", "no-create", "date=", "reference=", "time=")
     if not found.keys() & {"c", "h", "no-create"}:
-        for path in _lasting(paths):
+        for path in _lasting(paths, system):
             yield Act("file", path)
 
 
-def _lasting(paths: list[str]) -> list[str]:
-    """Give the paths without those that mktemp made, which are gone when the script ends."""
-    return absolute([path for path in paths if not is_scratch(path)])
+def _lasting(paths: list[str], system: System) -> list[str]:
+    """Give the paths, patterns expanded, without those that mktemp made, which are gone when the script ends."""
+    return absolute([each for path in paths if not is_scratch(path) for each in system.expand(path)])
 
 
 def _chmod(words: Words, system: System) -> Iterator[Act]:
     found, rest = options(words, "cfvR", "changes", "silent", "quiet", "verbose", "recursive", "preserve-root")
     if not rest or not is_mode(rest[0]):
         raise Unmodelled
-    for path in _lasting(rest[1:]):
+    for path in _lasting(rest[1:], system):
         yield Act("mode", path, rest[0], flags=_RECURSIVE if found.keys() & {"R", "recursive"} else frozenset())
 
 
@@ -128,7 +128,7 @@ def _chown(words: Words, system: System) -> Iterator[Act]:
     flags |= {"itself"} if found.keys() & {"h", "no-dereference"} else set()
     # ``user.group`` is the old way to write it; chown takes it for a name first, but no name has a dot.
     owner = rest[0] if ":" in rest[0] else rest[0].replace(".", ":", 1)
-    for path in _lasting(rest[1:]):
+    for path in _lasting(rest[1:], system):
         yield Act("owner", path, owner, flags=frozenset(flags))
 
 
@@ -151,7 +151,7 @@ def _statoverride(words: Words, system: System) -> Iterator[Act]:
     found, rest = options(words, "", "update", "force", "force-all", "quiet", "add", "remove", "list")
     if "add" not in found:
         return
-    if len(rest) != 4 or not re.fullmatch(r"[0-7]{3,4}", rest[2]):
+    if len(rest) != 4 or not re.fullmatch(r"[0-7]{3,5}", rest[2]):
         raise Unmodelled
     user, group, mode, path = rest
     absolute([path])
@@ -186,10 +186,20 @@ def _alternatives(words: Words, system: System) -> Iterator[Act]:
     yield Act("alternative", link, alternative=Alternative(name, int(priority), tuple(links)))
 
 
+def _my_cnf(words: Words, system: System) -> Iterator[Act]:
+    """Read ``configure-symlinks install VARIANT PATH`` of mysql-common, which chooses the server's configuration."""
+    if words[:1] == ("remove",):
+        return
+    if len(words) != 3 or words[0] != "install":
+        raise Unmodelled
+    yield from _alternatives(("--install", "/etc/mysql/my.cnf", "my.cnf", words[2], "200"), system)
+
+
 FILES: Mapping[str, Model] = {
     "chgrp": _chgrp,
     "chmod": _chmod,
     "chown": _chown,
+    "configure-symlinks": _my_cnf,
     "cp": _cp,
     "dpkg-statoverride": _statoverride,
     "install": _install,

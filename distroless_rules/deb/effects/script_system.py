@@ -72,8 +72,17 @@ class ImageSystem:
             return True
         place = self._place(f"{folder}/x").removesuffix("/x")
         wanted = f"{place}/{rest}{pattern[first:]}"
-        there = (*(entry.path for entry in self._tree.below(place)), *self._made)
-        return any(fnmatchcase(path, wanted) and self._entry(path) is not None for path in there)
+        return any(fnmatchcase(path, wanted) for path in self._below(place))
+
+    def expand(self, path: str) -> list[str]:
+        """Give the paths that a pattern of names in one folder names, itself when there are none, as a shell does."""
+        folder, _, name = path.rpartition("/")
+        if not set(name) & set("*?[") or set(folder) & set("*?[") or not folder:
+            return [path]
+        place = self._place(f"{folder}/x").removesuffix("/x")
+        below = {each.rpartition("/")[2] for each in self._below(place) if each.count("/") == place.count("/") + 1}
+        found = sorted(each for each in below if fnmatchcase(each, name) and (each[0] != "." or name[0] == "."))
+        return [f"{folder}/{each}" for each in found] or [path]
 
     def is_foreign(self, path: str) -> bool:
         """Say whether another deb than the script's own ships the path."""
@@ -113,6 +122,10 @@ class ImageSystem:
 
     def _place(self, path: str) -> str:
         return self._tree.place(fold_usr(resolve_link("", f"/{path}") or ""))
+
+    def _below(self, place: str) -> list[str]:
+        there = (*(entry.path for entry in self._tree.below(place)), *self._made)
+        return [path for path in there if path.startswith(f"{place}/") and self._entry(path) is not None]
 
     def _entry(self, place: str) -> Entry | None:
         """Give what is at a place; before a deb is unpacked, which is after its preinst, its files are not there."""

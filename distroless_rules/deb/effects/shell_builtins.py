@@ -10,9 +10,11 @@ from collections.abc import Callable, Mapping
 from distroless_rules.deb.effects.shell_syntax import Node, Pipeline, Sequence, Simple, Substitution, Text, Word
 from distroless_rules.deb.effects.shell_values import UNSET, Values
 
-__all__ = ["BUILTINS", "SCRATCH", "output", "query"]
+__all__ = ["BUILTINS", "SCRATCH", "SOURCED", "output", "query"]
 
 SCRATCH = "/tmp/.scratch"  # noqa: S108 - stands for a name that mktemp(1) makes, in an image that nobody runs yet
+SOURCED = ("/confmodule", "/php-maintscript-helper")
+"""How the names of files end that define functions and nothing else, which are known by name."""
 
 Words = tuple["str | None", ...]
 _Builtin = Callable[[Values, Simple, Words, dict[str, "str | None"]], bool]
@@ -117,7 +119,13 @@ def output(substitution: Substitution, values: Values) -> str | None:
         if len(inner) != 1:
             return None
         node = inner[0]
-    words = values.fields(node.words) if isinstance(node, Simple) and not node.redirects else ()
+    # A redirect of errors changes nothing of what is printed.
+    plain = isinstance(node, Simple) and all(redirect.fd == 2 for redirect in node.redirects)
+    words = values.fields(node.words) if isinstance(node, Simple) and plain else ()
+    if words[:2] == ("command", "-v") and len(words) == 3 and values.exists("command", words[2] or "/") is False:
+        return ""
+    if words[:2] == ("dpkg-query", "--control-path"):
+        return ""  # an image has no such files of the package manager
     if words == ("dpkg", "--print-architecture"):
         return values.variables.get("DPKG_MAINTSCRIPT_ARCH")
     if words[:2] == ("dpkg-divert", "--truename") and len(words) == 3:

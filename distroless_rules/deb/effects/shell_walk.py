@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from fnmatch import fnmatchcase
 
-from distroless_rules.deb.effects.shell_builtins import BUILTINS, output, query
+from distroless_rules.deb.effects.shell_builtins import BUILTINS, SOURCED, output, query
 from distroless_rules.deb.effects.shell_parse import parse
 from distroless_rules.deb.effects.shell_state import Command, State, Stop, Write
 from distroless_rules.deb.effects.shell_syntax import (
@@ -126,7 +126,8 @@ class _Walker(State):
         status = self.node(node.first)
         for operator, following in node.rest:
             if status is None:
-                self._maybe(following)
+                decides = operator == "||"  # ``&&`` ends in failure and ``||`` in success, whatever came before
+                status = decides if self._maybe(following) is decides else None
             elif status is (operator == "&&"):
                 status = self.node(following)
         return status
@@ -252,7 +253,7 @@ class _Walker(State):
         self._tell(node, words)
         if name == "." or name.startswith("db_"):
             self.values.variables["RET"] = None
-            self.values.opaque |= name == "." and not (words[-1] or "").endswith("/confmodule")
+            self.values.opaque |= name == "." and not (words[-1] or "").endswith(SOURCED)
         return _compared(words)
 
     def _builtin(self, node: Simple, name: str, words: tuple[str | None, ...]) -> bool | None:

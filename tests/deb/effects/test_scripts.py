@@ -64,6 +64,7 @@ MODELLED = {
     "mkdir --mode=u=rwx,go= /var/b": "0700 0:0 var/b/",
     "mkdir -pm750 /var/b /var/c": "0750 0:0 var/b/\n0750 0:0 var/c/",
     "mkdir -p -m 0700 /var/lib/a": "",
+    "mkdir -pZ /var/b": "0755 0:0 var/b/",
     # install(1)
     "install -d -m 2775 -o www -g 42 /var/b": "2775 7:42 var/b/",
     "install -d -m 700 /var/lib/a": "- 0755 0:0 var/lib/a/\n0700 0:0 var/lib/a/",
@@ -101,6 +102,7 @@ MODELLED = {
     "chmod 2770 /var/lib/a": "- 0755 0:0 var/lib/a/\n2770 0:0 var/lib/a/",
     "chmod 600 /etc/nothing || true": "",
     "chmod -R go-rx /etc/a.d": "- 0755 0:0 etc/a.d/\n- 0644 0:0 etc/a.d/one\n0700 0:0 etc/a.d/\n0600 0:0 etc/a.d/one",
+    "chmod 600 /etc/a.co*f": "- 0644 0:0 etc/a.conf = settings\n0600 0:0 etc/a.conf = settings",
     # chown(1), chgrp(1)
     "chown www /etc/a.conf": "- 0644 0:0 etc/a.conf = settings\n0644 7:0 etc/a.conf = settings",
     "chown www: /etc/a.conf": "- 0644 0:0 etc/a.conf = settings\n0644 7:8 etc/a.conf = settings",
@@ -200,7 +202,7 @@ UNMODELLED = (
     # Uses of modelled commands that are not.
     "mkdir $(cat /etc/a.conf)",
     "mkdir var/b",
-    "mkdir -Z /var/b",
+    "mkdir --context=b /var/b",
     "mkdir -m $x$(ls) /var/b",
     "install -s /usr/share/a/x /etc/b",
     "install /usr/share/a/x /usr/share/a/y /etc",
@@ -216,7 +218,15 @@ UNMODELLED = (
     "chmod u=g /etc/a.conf",
     "chmod 0999 /etc/a.conf",
     "chmod a+r,zzz /etc/a.conf",
-    "chmod 600 /etc/*.conf",
+    "chmod 600 /etc/*/*.conf",
+    "chmod 600 /etc/*.none",
+    "chronyd -d",
+    "php_invoke dismod 8.4 ALL a",
+    "php_invoke enmod 8.4 ALL $x",
+    "a2enmod $(cat /etc/a.conf)",
+    "lighty-enable-mod ../a",
+    "printf a > /var/log/a",
+    "a > /var/log/a",
     "chown --from=root www /etc/a.conf",
     "dpkg-statoverride --update --add root root u+s /etc/a.conf",
     "update-alternatives --set a /usr/bin/a",
@@ -269,9 +279,15 @@ HARMLESS = (
     "systemd-tmpfiles --create a.conf; systemd-sysusers a.conf",
     "glib-compile-schemas /usr/share/glib-2.0/schemas || true",
     "if [ -d /run/systemd/system ]; then unheard of; fi",
+    'if test -n "$(command -v unheard 2>/dev/null)"; then unheard of; fi',
     "if command -v unheard; then unheard of; fi",
     ". /usr/share/debconf/confmodule; db_version 2.0; db_stop",
     "update-alternatives --remove a /usr/bin/old --quiet",
+    "update-gsfontmap; update-fonts-dir --x11r7-layout Type1",
+    "fc-cache -s -f -v 1>/var/log/a.log 2>&1",
+    "NAME=a /usr/lib/runit-helper/runit-helper postinst",
+    'if old=$(dpkg-query --control-path "b:$x" postrm 2>/dev/null) && [ -n "$old" ]; then rm -f "$old"; fi',
+    "dbus-uuidgen --ensure; rndc-confgen -a; chronyd -p | grep -q ^user",
 )
 
 
