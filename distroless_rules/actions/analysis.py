@@ -17,7 +17,7 @@ from distroless_rules.loading.loader import DISPATCH, Loader
 from distroless_rules.loading.package import Rule
 from distroless_rules.targets.graph import TargetGraph
 from distroless_rules.targets.target import Key, Kind, Refs, Target
-from distroless_rules.values.platform import Platform
+from distroless_rules.values.platform import HOST, Platform
 
 __all__ = ["Session"]
 
@@ -85,6 +85,7 @@ class Session:
     def _plan(self, graph: TargetGraph, modules: dict[str, str]) -> Iterator[tuple[Target, dict[str, Any]]]:
         numbers = {key: number for number, key in enumerate(graph.targets)}
         roots = frozenset(graph.roots)
+        machine = _platform(str(HOST))
         platforms = {text: _platform(text) for text in {key.platform for key in graph.targets} if text}
         for key, target in graph.targets.items():
             label = key.label
@@ -107,6 +108,7 @@ class Session:
                     "deps": {name: _numbered(refs, numbers) for name, refs in target.refs.items()},
                     "outputs": self._outputs(target),
                     "platform": platforms[key.platform],
+                    "exec_platform": machine,
                     "compressors": self.context.compressors,
                     "wanted": key in roots,
                 }

@@ -25,6 +25,8 @@ from distroless_rules.values.label import Label
 
 __all__ = ["BUILTIN_REPO", "DISPATCH", "Loader"]
 
+_ANY_ARCHIVE = '"@default//'  # in our own packages: of the workspace's first archive
+_OPEN = ("rules", "toolchains")  # packages of ours that hold files to load
 _HERE = Path(__file__).parent
 _CALLS = (
     "_declare_",
@@ -67,6 +69,7 @@ class Loader:
         self.workspace = workspace
         self.files = files
         self.rules: list[Rule] = []
+        self._archive = next(iter(workspace.archives or {}), "")
         self.messages: list[str] = []
         self.modules: dict[Label, Module] = {}
         calls = {name: getattr(self, name.rstrip("_")) for name in _CALLS}
@@ -206,8 +209,11 @@ class Loader:
         if wanted.repo not in ("", BUILTIN_REPO):
             hint = did_you_mean(wanted.repo, [BUILTIN_REPO])
             raise LoadError(f'load "{text}"', f'"@{wanted.repo}" holds no .bzl files', at=at, hint=hint)
-        if wanted.repo and wanted.package.partition("/")[0] != "rules":
-            raise LoadError(f'load "{text}"', f"only @{wanted.repo}//rules holds files to load", at=at)
+        if wanted.repo and wanted.package.partition("/")[0] not in _OPEN:
+            hint = f"they are in {' or '.join(f'@{wanted.repo}//{name}' for name in _OPEN)}"
+            raise LoadError(
+                f'load "{text}"', f"@{wanted.repo}//{wanted.package} holds no files to load", at=at, hint=hint
+            )
         return self.module(wanted, at)
 
     # --- what Starlark calls
@@ -241,10 +247,12 @@ class Loader:
 
     def _declare(self, identity: int, text: str, stack: str) -> None:
         rule = self.rules[identity]
+        package = self._package_now(f"declare {a_or_an(rule.name or 'target')}")
+        if package.repo == BUILTIN_REPO and self._archive:
+            text = text.replace(_ANY_ARCHIVE, f'"@{self._archive}//')
         values: dict[str, Any] = json.loads(text)
         if '"canonical"' in text:
             values = with_labels(rule.attributes, values)
-        package = self._package_now(f"declare {a_or_an(rule.name or 'target')}")
         at = self.interpreter.place(stack)
         try:
             self._add(package, rule, values, at)

@@ -180,6 +180,7 @@ def _context_(request, schemas, results):
         outputs = struct(**outputs),
         label = label_(request["label"]),
         platform = struct(**request["platform"]),
+        exec_platform = struct(**request["exec_platform"]),
         compressors = request["compressors"],
         actions = actions_,
         debs = debs_,

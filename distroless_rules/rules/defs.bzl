@@ -1,8 +1,9 @@
 """The rules: load them from here."""
 
-load("//rules:providers.bzl", _BuildRootInfo = "BuildRootInfo", _CertificatesInfo = "CertificatesInfo", _DebInfo = "DebInfo", _FilesInfo = "FilesInfo", _GroupInfo = "GroupInfo", _ImageInfo = "ImageInfo", _OsReleaseInfo = "OsReleaseInfo", _UserInfo = "UserInfo")
+load("//rules:providers.bzl", _BuildRootInfo = "BuildRootInfo", _CcInfo = "CcInfo", _CcToolchainInfo = "CcToolchainInfo", _CertificatesInfo = "CertificatesInfo", _DebInfo = "DebInfo", _FilesInfo = "FilesInfo", _GroupInfo = "GroupInfo", _ImageInfo = "ImageInfo", _OsReleaseInfo = "OsReleaseInfo", _RuntimeInfo = "RuntimeInfo", _UserInfo = "UserInfo")
 load("//rules/private:accounts.bzl", _group = "group", _user = "user")
 load("//rules/private:build_root.bzl", _build_root = "build_root")
+load("//rules/private:cc.bzl", _cc_binary = "cc_binary", _cc_library = "cc_library")
 load("//rules/private:expand_template.bzl", _expand_template = "expand_template")
 load("//rules/private:files.bzl", _files = "files")
 load("//rules/private:genrule.bzl", _genrule = "genrule")
@@ -13,6 +14,8 @@ load("//rules/private:write_file.bzl", _write_file = "write_file")
 
 build_root = _build_root
 ca_certificates = _ca_certificates
+cc_binary = _cc_binary
+cc_library = _cc_library
 distroless_image = _distroless_image
 distroless_index = _distroless_index
 expand_template = _expand_template
@@ -24,10 +27,13 @@ user = _user
 write_file = _write_file
 
 BuildRootInfo = _BuildRootInfo
+CcInfo = _CcInfo
+CcToolchainInfo = _CcToolchainInfo
 CertificatesInfo = _CertificatesInfo
 DebInfo = _DebInfo
 FilesInfo = _FilesInfo
 GroupInfo = _GroupInfo
 ImageInfo = _ImageInfo
 OsReleaseInfo = _OsReleaseInfo
+RuntimeInfo = _RuntimeInfo
 UserInfo = _UserInfo

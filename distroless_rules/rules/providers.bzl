@@ -1,5 +1,42 @@
 """What the built-in rules hand to each other; a rule of your own can give and take the same."""
 
+CcInfo = provider(
+    doc = "What a library of C or C++ gives to those who depend on it.",
+    fields = {
+        "headers": "A depset of Files.",
+        "includes": "A depset of folders, as commands see them.",
+        "defines": "A depset of macros.",
+        "libraries": "A depset of archives, users before what they use.",
+        "linkopts": "A depset of options of the linker.",
+        "cxx": "Whether any of it is C++.",
+    },
+)
+
+CcToolchainInfo = provider(
+    doc = "A C and C++ compiler.",
+    fields = {
+        "root": "The directory File that becomes `/`.",
+        "env": "Environment variables.",
+        "cc": "The C compiler.",
+        "cxx": "The C++ compiler.",
+        "ar": "The archiver.",
+        "copts": "Options of every compilation.",
+        "linkopts": "Options of every link.",
+        "c_debs": "DebInfos that programs in C need when they run.",
+        "cxx_debs": "DebInfos that programs in C++ need when they run.",
+    },
+)
+
+RuntimeInfo = provider(
+    doc = "What a program needs when it runs; an image takes all of it, and nothing else of what made it.",
+    fields = {
+        "entries": "A depset as FilesInfo has it.",
+        "debs": "DebInfos.",
+        "entrypoint": "The program in the image, with its first arguments.",
+        "env": "Environment variables.",
+    },
+)
+
 DebInfo = provider(
     doc = "A Debian package that the lock fixes.",
     fields = {

@@ -38,16 +38,30 @@ def wanted_debs(loader: Loader, archives: frozenset[str]) -> WantedDebs:
         AnalysisError: if a label names an archive that ``distroless.toml`` does not declare.
     """
     wanted = WantedDebs()
-    for name in loader.packages(""):
-        for declared in loader.package("", name).targets.values():
-            for attribute, text, label in _labels(loader, declared):
-                where = f"{declared.at} {declared.label}"
-                if label.repo and label.repo != BUILTIN_REPO:
-                    _check(loader, archives, declared, attribute, text, label)
-                    wanted.debs.setdefault(label.repo, {}).setdefault(label.name, []).append(where)
-                elif label.name.endswith(".deb") and loader.files.is_file(label.path):
-                    wanted.local.setdefault(label.path, []).append(where)
+    rest = [each for name in loader.packages("") for each in loader.package("", name).targets.values()][::-1]
+    seen: set[Label] = set()
+    while rest:
+        declared = rest.pop()
+        for attribute, text, label in _labels(loader, declared):
+            where = f"{declared.at} {declared.label}"
+            if label.repo == BUILTIN_REPO:
+                if label not in seen:
+                    seen.add(label)
+                    rest.extend(_target(loader, label))
+            elif label.repo:
+                _check(loader, archives, declared, attribute, text, label)
+                wanted.debs.setdefault(label.repo, {}).setdefault(label.name, []).append(where)
+            elif label.name.endswith(".deb") and loader.files.is_file(label.path):
+                wanted.local.setdefault(label.path, []).append(where)
     return wanted
+
+
+def _target(loader: Loader, label: Label) -> Iterator[Declared]:
+    """Give the target of one of our own labels, such as a toolchain; what is none is found out when it is used."""
+    if loader.files_of(label.repo).is_package(label.package):
+        target = loader.package(label.repo, label.package).targets.get(label.name)
+        if target is not None:
+            yield target
 
 
 def _check(
@@ -72,7 +86,7 @@ def _labels(loader: Loader, declared: Declared) -> Iterator[tuple[str, str, Labe
         home = declared.label if value is not None else declared.rule
         for possible in branches(value if value is not None else attribute.default):
             for text in _texts(attribute.type, possible):
-                if text.startswith("@") or text.endswith(".deb"):
+                if text.startswith("@") or text.endswith(".deb") or home.repo == BUILTIN_REPO:
                     try:
                         yield name, text, Label.parse(text, repo=home.repo, package=home.package)
                     except LabelError as error:

@@ -16,9 +16,15 @@ import pytest
 from distroless_rules.oci.runtime_commands import RUNTIMES
 from tests.support.built import ROOT, Built
 
+GREET = {
+    "greeting.h": "extern const char *greeting;\n",
+    "greeting.c": '#include "app/greeting.h"\nconst char *greeting = "hello";\n',
+    "greet.c": '#include "app/greeting.h"\n#include <stdio.h>\nint main(void) { return puts(greeting) < 0; }\n',
+}
 MAIN = """
-import datetime, os, pwd
+import datetime, os, pwd, subprocess
 print(pwd.getpwuid(os.getuid()).pw_name, os.getcwd(), datetime.datetime(2026, 7, 1).astimezone().tzname())
+print(subprocess.check_output(["/usr/local/bin/greet"], text=True), end="")
 print(open("/app/shop.conf").read() + open("/etc/motd").read(), end="")
 """
 CONFIG = "port={{port}}\nlog={{log}}\n"
@@ -43,6 +49,8 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Built:
     shutil.copy(ROOT / "BUILD.example", app / "BUILD")
     shutil.copy(ROOT / "examples/node/authority.crt", app)
     (app / "main.py").write_text(MAIN)
+    for name, text in GREET.items():
+        (app / name).write_text(text)
     (app / "shop.conf.in").write_text(CONFIG)
     cache = Path(os.environ.get("DISTROLESS_TEST_CACHE") or folder / "cache")
     made = Built(app.parent, cache, {})
@@ -107,4 +115,4 @@ def test_it_runs(shop: Built, words: list[str], port: int, log: str) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert done.stdout == f"shop /app CEST\nport={port}\nlog={log}\n{MOTD}"
+    assert done.stdout == f"shop /app CEST\nhello\nport={port}\nlog={log}\n{MOTD}"

@@ -34,6 +34,14 @@ def test_python_answers_a_request(container: Container, log: Path) -> None:
         assert answer["python"].startswith("3.13.")
 
 
+def test_a_program_of_c_answers(container: Container, log: Path) -> None:
+    port = free_port()
+    with container.serve("//c:image", str(port), log=log) as server:
+        answer = json.loads(server.ask(lambda: fetch(port, "/a/path")))
+        assert (answer["hello"], answer["path"]) == ("world", "/a/path")
+        assert server.stop() == 0
+
+
 def test_nginx_serves_a_file(container: Container, tmp_path: Path, log: Path) -> None:
     port = free_port()
     config = tmp_path / "nginx.conf"

@@ -245,7 +245,8 @@ def test_what_is_for_the_engine_is_not_known_to_files(name: str) -> None:
 def test_the_engines_own_files_cannot_be_loaded(file: str) -> None:
     assert error_of(f'load("@builtin/{file}", "run_")').startswith("BUILD:1:6: cannot read label ")
     assert error_of(f'load("@distroless_rules//loading:{file}", "run_")') == (
-        f'BUILD:1:6: cannot load "@distroless_rules//loading:{file}": only @distroless_rules//rules holds files to load'
+        f'BUILD:1:6: cannot load "@distroless_rules//loading:{file}": @distroless_rules//loading holds no files to load'
+        "; they are in @distroless_rules//rules or @distroless_rules//toolchains"
     )
 
 

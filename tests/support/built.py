@@ -31,6 +31,7 @@ EXAMPLES = (
     "//base:image",
     "//bookworm:base",
     "//bookworm:python",
+    "//c:image",
     "//java:image",
     "//nginx:image",
     "//node:image",

@@ -34,8 +34,8 @@ from tests.support.workspace import files_in
 __all__ = ["LOAD", "Showing"]
 
 _RULES = (
-    "build_root ca_certificates distroless_image distroless_index expand_template files genrule group os_release user "
-    "write_file"
+    "build_root ca_certificates cc_binary cc_library distroless_image distroless_index expand_template files genrule "
+    "group os_release user write_file"
 )
 LOAD = f'load("@distroless_rules//rules:defs.bzl", {", ".join(json.dumps(name) for name in _RULES.split())})\n'
 DEBS = (

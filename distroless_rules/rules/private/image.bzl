@@ -1,6 +1,6 @@
 """`distroless_image`: debs and files become an OCI image."""
 
-load("//rules:providers.bzl", "CertificatesInfo", "DebInfo", "FilesInfo", "GroupInfo", "ImageInfo", "OsReleaseInfo", "UserInfo")
+load("//rules:providers.bzl", "CertificatesInfo", "DebInfo", "FilesInfo", "GroupInfo", "ImageInfo", "OsReleaseInfo", "RuntimeInfo", "UserInfo")
 load("//rules/private:layers.bzl", "deb_layers", "sum_of", "weight")
 
 _WELL_KNOWN = {"root": "0", "nonroot": "65532"}
@@ -18,6 +18,10 @@ def _gather(deps):
             known = True
         if FilesInfo in dep:
             found.entries.extend(dep[FilesInfo].entries.to_list())
+            known = True
+        if RuntimeInfo in dep:
+            found.entries.extend(dep[RuntimeInfo].entries.to_list())
+            found.debs.extend(dep[RuntimeInfo].debs)
             known = True
         if UserInfo in dep:
             found.users.append(dep[UserInfo])
@@ -146,7 +150,8 @@ def _user_config(text, users):
     return _user_number(user, users) + colon + group
 
 def _distroless_image(ctx):
-    found = _gather(ctx.attr.contents)
+    binary = ctx.attr.binary[RuntimeInfo] if ctx.attr.binary else None
+    found = _gather(([ctx.attr.binary] if ctx.attr.binary else []) + ctx.attr.contents)
     closure = ctx.debs.closure(
         found.debs,
         local = found.local,
@@ -161,9 +166,9 @@ def _distroless_image(ctx):
         outputs = outputs,
         parameters = {
             "platform": ctx.platform.name,
-            "entrypoint": ctx.attr.entrypoint,
+            "entrypoint": ctx.attr.entrypoint or (binary.entrypoint if binary else []),
             "cmd": ctx.attr.cmd,
-            "env": {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"} | ctx.attr.env,
+            "env": {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"} | (binary.env if binary else {}) | ctx.attr.env,
             "user": _user_config(ctx.attr.user, found.users),
             "workdir": ctx.attr.workdir,
             "labels": ctx.attr.labels,
@@ -195,6 +200,7 @@ distroless_image = rule(
     implementation = _distroless_image,
     doc = "An OCI image that holds what `contents` names and exactly what that needs at run time.",
     attrs = {
+        "binary": attr.label(providers = [RuntimeInfo], doc = "A program that is built from source; with what it needs, and as the entrypoint."),
         "contents": attr.label_list(allow_files = [".deb"], doc = "Debs (`@archive//name` or a .deb file), files, users, groups, os_release, ca_certificates."),
         "entrypoint": attr.string_list(doc = "The program that is started, with its first arguments."),
         "cmd": attr.string_list(doc = "Arguments that `run` replaces."),
