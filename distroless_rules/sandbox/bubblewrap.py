@@ -7,6 +7,7 @@ first process of a PID namespace takes all others with it, and that is waited fo
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import resource
@@ -26,7 +27,12 @@ __all__ = ["Bubblewrap"]
 _USER = "1000"
 _HOST = "build"
 _TICK = 0.1  # seconds between two looks at what runs
-_TMP = 4 << 30  # bytes that /tmp may hold
+_SCRATCH = "/tmp"  # noqa: S108 - a path in the sandbox
+_TMP = 4 << 30  # bytes that it may hold
+# Started by root, the command has root's number outside, and by it alone could write these; proc_sys_permission in the
+# kernel's fs/proc/proc_sysctl.c asks for no capability.
+_READ_ONLY = ("bus", "fs", "irq", "sys", "sysrq-trigger")
+_HIDDEN = ("kcore", "keys", "latency_stats", "sched_debug", "timer_list", "timer_stats")
 
 
 class Bubblewrap:
@@ -53,7 +59,8 @@ class Bubblewrap:
         words += ["--hostname", _HOST, "--cap-drop", "ALL", "--new-session", "--die-with-parent", "--clearenv"]
         for option, source, target in mounts:
             words += [option, str(source), target]
-        words += ["--proc", "/proc", "--dev", "/dev", "--size", str(_TMP), "--tmpfs", "/tmp", "--chdir", "/build"]  # noqa: S108
+        words += ["--proc", "/proc", *_covers(), "--dev", "/dev", "--size", str(_TMP), "--tmpfs", _SCRATCH]
+        words += ["--chdir", "/build"]
         for name, value in sorted(request.environment.items()):
             words += ["--setenv", name, value]
         return [*words, "--", *request.arguments]
@@ -97,6 +104,7 @@ class Bubblewrap:
                 stderr=output,
                 env={},
                 pass_fds=(told, held),
+                umask=0o022,
                 start_new_session=True,
             )
 
@@ -123,6 +131,17 @@ class Bubblewrap:
         finally:
             os.close(descriptor)
         return ""
+
+
+@functools.cache
+def _covers() -> tuple[str, ...]:
+    """Give the options that cover what of /proc is not a command's own to write or read."""
+    words: list[str] = []
+    for name in _READ_ONLY + _HIDDEN:
+        path = f"/proc/{name}"
+        if os.path.exists(path):
+            words += ["--ro-bind", path if name in _READ_ONLY else "/dev/null", path]
+    return tuple(words)
 
 
 def _pipe(stack: ExitStack) -> tuple[FileIO, FileIO]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from distroless_rules.actions.action import Action, Named
 from distroless_rules.actions.artifact import Artifact, Root
@@ -10,7 +12,7 @@ from distroless_rules.actions.command import ENVIRONMENT, ROOT, Command, executi
 from distroless_rules.values.digest import Digest
 from tests.support.image import directory, file, symlink, tar
 
-__all__ = ["made", "root_of", "run", "tree"]
+__all__ = ["made", "root_of", "run", "tree", "write_root"]
 
 _NAMES = "sh cat chmod cp echo env find head id ln ls mkdir mkfifo mv pwd rm sed sleep sort stat touch tr wc yes"
 _APPLETS = _NAMES.split()
@@ -29,6 +31,21 @@ def root_of(busybox: bytes) -> bytes:
         symlink("bin", "usr/bin"),
         passwd,
     )
+
+
+def write_root(folder: Path, busybox: bytes) -> Path:
+    """Lay such a tree out, and give the folder; every program that busybox has is there."""
+    for name in ("build", "dev", "etc", "proc", "sys", "tmp", "usr/bin"):
+        (folder / name).mkdir(parents=True)
+    program = folder / "usr/bin/busybox"
+    program.write_bytes(busybox)
+    program.chmod(0o555)
+    for name in subprocess.check_output([program, "--list"], text=True).split():
+        if name != "busybox":
+            (folder / "usr/bin" / name).symlink_to("busybox")
+    (folder / "bin").symlink_to("usr/bin")
+    (folder / "etc/passwd").write_text("build:x:1000:1000::/build:/bin/sh\n")
+    return folder
 
 
 def tree(root: bytes) -> Artifact:

@@ -1,0 +1,1 @@
+"""The sandbox: what gets in, what gets out, and what it costs to try."""
