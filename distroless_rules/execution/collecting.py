@@ -86,12 +86,17 @@ def _check_extra(action: Action, stage: Stage, outputs: dict[str, bool]) -> None
 
 def _walk(top: str | Path) -> Iterator[tuple[str, list[str], list[str]]]:
     """Walk folders as os.walk does, whatever their modes keep from their owner."""
-    os.chmod(top, _FOLDER)
+    _open_up(top)
     for at, folders, files in os.walk(top, onerror=_raise):
         yield at, folders, files
         for name in folders:
-            if not os.path.islink(f"{at}/{name}"):
-                os.chmod(f"{at}/{name}", _FOLDER)
+            _open_up(f"{at}/{name}")
+
+
+def _open_up(folder: str | Path) -> None:
+    status = os.lstat(folder)
+    if stat.S_ISDIR(status.st_mode) and status.st_mode & 0o700 != 0o700:
+        os.chmod(folder, _FOLDER)
 
 
 def _raise(error: OSError) -> None:

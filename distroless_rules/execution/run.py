@@ -104,7 +104,10 @@ class RunExecutor:
             self._count += 1
             name = f"{folder.KEPT if self._keep else ''}{os.getpid()}-{os.urandom(4).hex()}-{self._count}"
         work = self._work / name
-        work.mkdir(parents=True)
+        try:
+            os.mkdir(work)
+        except FileNotFoundError:
+            os.makedirs(work)
         return work
 
     def _stage(self, action: Action, inputs: Mapping[str, Digest], work: Path) -> Stage:

@@ -54,15 +54,15 @@ def stage(folder: Path, files: Mapping[str, Path], trees: Mapping[str, Path], ou
         OSError: if a file cannot be read or written.
     """
     inputs = folder / "inputs"
-    inputs.mkdir()
+    os.mkdir(inputs)
     tops = _tops({path.rpartition("/")[0] for path in outputs})
     writable: dict[str, Path] = {}
     for number, top in enumerate(tops):
         writable[top] = folder / f"out{number}"
-        writable[top].mkdir()
-        (inputs / top).mkdir(parents=True, exist_ok=True)
+        os.mkdir(writable[top])
+        os.makedirs(inputs / top, exist_ok=True)
     for path in outputs:
-        _beneath(writable, tops, path).parent.mkdir(parents=True, exist_ok=True)
+        os.makedirs(_beneath(writable, tops, path).parent, exist_ok=True)
     mounts: dict[str, Path] = {}
     links: dict[str, str] = {}
     for path, source in sorted({**files, **trees}.items()):

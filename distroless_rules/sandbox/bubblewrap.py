@@ -7,7 +7,6 @@ first process of a PID namespace takes all others with it, and that is waited fo
 
 from __future__ import annotations
 
-import functools
 import json
 import os
 import resource
@@ -29,10 +28,6 @@ _HOST = "build"
 _TICK = 0.1  # seconds between two looks at what runs
 _SCRATCH = "/tmp"  # noqa: S108 - a path in the sandbox
 _TMP = 4 << 30  # bytes that it may hold
-# Started by root, the command has root's number outside, and by it alone could write these; proc_sys_permission in the
-# kernel's fs/proc/proc_sysctl.c asks for no capability.
-_READ_ONLY = ("bus", "fs", "irq", "sys", "sysrq-trigger")
-_HIDDEN = ("kcore", "keys", "latency_stats", "sched_debug", "timer_list", "timer_stats")
 
 
 class Bubblewrap:
@@ -59,7 +54,10 @@ class Bubblewrap:
         words += ["--hostname", _HOST, "--cap-drop", "ALL", "--new-session", "--die-with-parent", "--clearenv"]
         for option, source, target in mounts:
             words += [option, str(source), target]
-        words += ["--proc", "/proc", *_covers(), "--dev", "/dev", "--size", str(_TMP), "--tmpfs", _SCRATCH]
+        # Started by root, the command has root's number outside, by which alone it could write settings of the kernel:
+        # proc_sys_permission in the kernel's fs/proc/proc_sysctl.c asks for no capability.
+        words += ["--proc", "/proc", "--remount-ro", "/proc", "--dev", "/dev"]
+        words += ["--size", str(_TMP), "--tmpfs", _SCRATCH]
         words += ["--chdir", "/build"]
         for name, value in sorted(request.environment.items()):
             words += ["--setenv", name, value]
@@ -131,17 +129,6 @@ class Bubblewrap:
         finally:
             os.close(descriptor)
         return ""
-
-
-@functools.cache
-def _covers() -> tuple[str, ...]:
-    """Give the options that cover what of /proc is not a command's own to write or read."""
-    words: list[str] = []
-    for name in _READ_ONLY + _HIDDEN:
-        path = f"/proc/{name}"
-        if os.path.exists(path):
-            words += ["--ro-bind", path if name in _READ_ONLY else "/dev/null", path]
-    return tuple(words)
 
 
 def _pipe(stack: ExitStack) -> tuple[FileIO, FileIO]:

@@ -144,12 +144,15 @@ def remove_tree(path: str) -> None:
     """
     import shutil
 
-    for at, folders, _ in os.walk(path):
-        for name in folders:
-            if not os.path.islink(f"{at}/{name}"):
-                os.chmod(f"{at}/{name}", 0o700)
     with suppress(FileNotFoundError):
-        shutil.rmtree(path)
+        try:
+            shutil.rmtree(path)
+        except PermissionError:
+            for at, folders, _ in os.walk(path):
+                for name in folders:
+                    if not os.path.islink(f"{at}/{name}"):
+                        os.chmod(f"{at}/{name}", 0o700)
+            shutil.rmtree(path)
 
 
 def _open_lock(root: Path) -> int:
