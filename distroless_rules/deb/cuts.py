@@ -100,7 +100,6 @@ CUTS: tuple[Cut, ...] = (
     Cut("mariadb-server", "procps", _CLUSTER),
     Cut("mariadb-server", "psmisc", "its init script"),
     Cut("mariadb-server", "gawk", _CLUSTER),
-    Cut("mariadb-server", "mawk", _CLUSTER),
     Cut("mariadb-server", "iproute2", _CLUSTER),
     Cut("mariadb-server", "lsof", _CLUSTER),
     Cut("mariadb-server", "rsync", _CLUSTER),
