@@ -18,11 +18,18 @@ pytestmark = [
 ]
 FILES = {
     "app/BUILD": """
-load("@distroless_rules//rules:defs.bzl", "cc_binary", "cc_library", "distroless_image")
+load("@distroless_rules//rules:defs.bzl", "cc_binary", "cc_library", "distroless_image", "genrule")
 cc_library(name = "base", srcs = ["base.c", "base_private.h"], hdrs = ["base.h"], defines = ["SCALE=7"])
 cc_library(name = "shapes", srcs = ["shapes.cc"], hdrs = ["include/shapes.h"], includes = ["include"], deps = [":base"])
 cc_binary(name = "c", srcs = ["main.c"], deps = [":base"])
 cc_binary(name = "cxx", srcs = ["main.cc"], deps = [":shapes"], linkopts = ["-lm"])
+genrule(
+    name = "posix",
+    srcs = ["base.h"],
+    outs = ["posix.txt"],
+    cmd = "tar -cf - $< | xz | xz -d | tar -tf - | awk '{print toupper($$0)}' | sed s/BASE/x/ > $@;" +
+          "find . -name '*.h' >> $@",
+)
 cc_binary(name = "broken", srcs = ["broken.c"])
 cc_binary(name = "undeclared", srcs = ["undeclared.c"])
 distroless_image(name = "image", binary = ":cxx", contents = [":c"])
@@ -91,10 +98,15 @@ def test_what_changes_is_compiled_and_no_more(shop: Built) -> None:
     assert "1 run," in build(shop, "//app:cxx").stderr
 
 
+def test_a_genrule_has_the_utilities_of_posix(shop: Built) -> None:
+    shop.ask("build", "//app:posix")
+    assert (shop.root / "distroless-out/app/posix.txt").read_text() == "APP/x.H\n./app/base.h\n"
+
+
 def test_the_compilers_message_names_the_workspaces_file(shop: Built) -> None:
     done = build(shop, "//app:broken")
     assert done.returncode == 1
-    assert "distroless: app/BUILD:7: cannot perform CcCompile for //app:broken: exit status 1\n" in done.stderr
+    assert "distroless: app/BUILD:14: cannot perform CcCompile for //app:broken: exit status 1\n" in done.stderr
     assert "app/broken.c:2:12: error: 'nothing' undeclared" in done.stderr.replace("\u2018", "'").replace("\u2019", "'")
 
 

@@ -85,7 +85,7 @@ genrule = rule(
             doc = "The command, for `/bin/sh -e`. `$(location LABEL)`, `$(locations LABEL)`, `$<`, `$@`, `$(SRCS)`, `$(OUTS)` " +
                   "and `$(RULEDIR)` are paths; write `$$` for a dollar that the shell sees.",
         ),
-        "root": attr.label(mandatory = True, providers = [BuildRootInfo], cfg = "exec", stage = "build", doc = "The `build_root` that it runs in."),
+        "root": attr.label(default = "@distroless_rules//toolchains:posix", providers = [BuildRootInfo], cfg = "exec", stage = "build", doc = "The `build_root` that it runs in."),
         "env": attr.string_dict(doc = "Environment variables."),
         "message": attr.string(doc = "What is shown while it runs."),
         "timeout": attr.int(default = 3600, doc = "Seconds that it may take."),
