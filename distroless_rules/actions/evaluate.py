@@ -78,7 +78,7 @@ def debs_wanted(workspace: Workspace, engine: Engine) -> WantedDebs:
 
     def work(enter: Callable[[str], None]) -> WantedDebs:
         loader, _ = load(workspace, enter, engine)
-        return wanted_debs(loader, frozenset(workspace.archives or {}))
+        return wanted_debs(loader, workspace.archives or {})
 
     return guard.run(work)
 

@@ -1,4 +1,4 @@
-"""The rules that need no load: filegroup, alias, config_setting, platform, package_group, test_suite; and `native`."""
+"""The rules that need no load: filegroup, alias, config_setting, platform, toolchain and so on; and `native`."""
 
 def _filegroup(ctx):
     return [DefaultInfo(files = depset(transitive = [dep[DefaultInfo].files for dep in ctx.attr.srcs]))]
@@ -49,6 +49,22 @@ package_group = rule(
     },
 )
 
+toolchain_type = rule(
+    implementation = _nothing,
+    doc = "What rules ask for; a use of it is a use of the `toolchain` that is registered for it and fits the platform.",
+)
+
+toolchain = rule(
+    implementation = _nothing,
+    doc = "Something that stands for a `toolchain_type`, once `toolchains` in `[workspace]` of distroless.toml names it.",
+    attrs = {
+        "toolchain_type": attr.string(mandatory = True, configurable = False, doc = "The label of the type."),
+        "toolchain": attr.string(mandatory = True, configurable = False, doc = "The label of what stands for it: a `cc_toolchain` for example."),
+        "platforms": attr.string_list(configurable = False, doc = "What it makes programs for: `linux/arm64`; for anything when left out."),
+        "exec_platforms": attr.string_list(configurable = False, doc = "The machines that it works on; on any when left out."),
+    },
+)
+
 def _test_suite(ctx):
     return [DefaultInfo(files = depset(transitive = [test[DefaultInfo].files for test in ctx.attr.tests]))]
 
@@ -72,4 +88,6 @@ native = struct(
     platform = platform,
     repo_name = repo_name,
     test_suite = test_suite,
+    toolchain = toolchain,
+    toolchain_type = toolchain_type,
 )

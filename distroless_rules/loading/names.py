@@ -41,7 +41,18 @@ _IN_BUILD = _IN_BOTH | {
     "existing_rules",
 }
 _IN_BZL = _IN_BOTH | {"rule", "attr", "provider", "depset", "DefaultInfo", "OciLayoutInfo"}
-_CORE_RULES = frozenset({"filegroup", "alias", "config_setting", "platform", "package_group", "test_suite"})
+_CORE_RULES = frozenset(
+    {
+        "alias",
+        "config_setting",
+        "filegroup",
+        "package_group",
+        "platform",
+        "test_suite",
+        "toolchain",
+        "toolchain_type",
+    }
+)
 _WORD = re.compile(r"[A-Za-z_]\w*")
 _ASSIGNED = re.compile(r"^([A-Za-z_]\w*)[ \t]*=(?!=)", re.MULTILINE)
 _DEFINED = re.compile(r"^def[ \t]+([A-Za-z_]\w*)", re.MULTILINE)

@@ -23,7 +23,7 @@ _EXAMPLES = {"suites": '"trixie"', "components": '"main"', "architectures": '"am
 _FILE = re.compile(r"[A-Za-z0-9._-]*[A-Za-z0-9_-][A-Za-z0-9._-]*")
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
 _TABLES: Mapping[str, Mapping[str, type]] = {
-    "workspace": {"name": str, "build_file": str, "ignore": list},
+    "workspace": {"name": str, "build_file": str, "ignore": list, "toolchains": list},
     "archive": {
         "type": str,
         "suites": list,
@@ -49,6 +49,7 @@ class Workspace:
         ignore: folders, below the root, in which no package is looked for.
         archives: where debs come from, in the order written.
         cache: the cache's folder if the file names one, else ``""``.
+        toolchains: labels of the ``toolchain`` targets that are looked at first.
     """
 
     root: Path
@@ -57,6 +58,7 @@ class Workspace:
     ignore: tuple[str, ...] = ()
     archives: Mapping[str, Archive] | None = None
     cache: str = ""
+    toolchains: tuple[str, ...] = ()
 
 
 def find_root(start: Path) -> Path:
@@ -129,6 +131,7 @@ def parse(text: str, root: Path) -> Workspace:
         ignore=tuple(folder.strip("/") for folder in settings.get("ignore", ())),
         archives=archives,
         cache=cache.get("path", ""),
+        toolchains=tuple(settings.get("toolchains", ())),
     )
 
 

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 from distroless_rules.errors import AnalysisError, DistrolessError
 from distroless_rules.loading.attributes import LABEL_TYPES, OUTPUT_TYPES, Attribute, is_select
 from distroless_rules.loading.attributes import checked as check_value
-from distroless_rules.loading.loader import BUILTIN_REPO, Loader
+from distroless_rules.loading.loader import Loader
 from distroless_rules.loading.package import Declared
 from distroless_rules.targets.configuration import Configuration, resolve
 from distroless_rules.targets.debs import DebTargets
-from distroless_rules.targets.resolve import Resolver, located
+from distroless_rules.targets.resolve import Resolver, is_core, located
 from distroless_rules.targets.target import Edge, Key, Kind, Refs, Target
+from distroless_rules.targets.toolchains import Toolchains
 from distroless_rules.values.label import Label
 from distroless_rules.values.platform import HOST, Platform
 
@@ -62,7 +63,8 @@ def configure(
         LoadError: if a package cannot be loaded.
         StaleLockError: if a deb is not locked.
     """
-    builder = _Builder(loader, resolver, debs, configuration)
+    toolchains = Toolchains(resolver, loader.workspace.toolchains)
+    builder = _Builder(loader, resolver, debs, toolchains, configuration)
     named = {label: builder.key(label) for label in labels}
     roots = tuple(dict.fromkeys(named.values()))
     for root in roots:
@@ -73,10 +75,18 @@ def configure(
 class _Builder:
     """Makes targets for one platform; what is needed for another one is made by that platform's builder."""
 
-    def __init__(self, loader: Loader, resolver: Resolver, debs: DebTargets, configuration: Configuration) -> None:
+    def __init__(
+        self,
+        loader: Loader,
+        resolver: Resolver,
+        debs: DebTargets,
+        toolchains: Toolchains,
+        configuration: Configuration,
+    ) -> None:
         self._loader = loader
         self._resolver = resolver
         self._debs = debs
+        self._toolchains = toolchains
         self._configuration = configuration
         self._platform = str(configuration.platform)
         self._found: dict[Label, tuple[Kind, Declared | None]] = {}
@@ -87,7 +97,7 @@ class _Builder:
         """Give the builder of a platform."""
         if platform not in self._builders:
             configuration = replace(self._configuration, platform=Platform.parse(platform))
-            made = _Builder(self._loader, self._resolver, self._debs, configuration)
+            made = _Builder(self._loader, self._resolver, self._debs, self._toolchains, configuration)
             made._builders = self._builders
             self._builders[platform] = made
         return self._builders[platform]
@@ -99,7 +109,7 @@ class _Builder:
             kind, declared = self._find(label, user)
             if kind is Kind.DEB:
                 label = Label(label.repo, label.name, label.name)  # @trixie//:curl is @trixie//curl
-            if declared is None or kind is not Kind.RULE or not _is_core(declared, "alias"):
+            if declared is None or kind is not Kind.RULE or not is_core(declared, "alias"):
                 return Key(label, "" if kind is Kind.SOURCE else self._platform)
             if label in seen:
                 at = self._loader.refined(declared, attribute="actual")
@@ -259,13 +269,20 @@ class _Builder:
             kind, found = self._find(label, declared.label)
             if given:
                 self._resolver.check_visible(declared.label, label, kind, found)
-            key = self.key(label)
+            key = self._resolved(self.key(label))
             if self._find(key.label)[0] in (Kind.SOURCE, Kind.OUTPUT):
                 self._check_file(name, attribute, key.label)
         except DistrolessError as error:
             if not given:
                 error.cause += f' (the default of "{name}" in {declared.rule.module})'
             raise located(error, self._loader, declared, name, text) from error
+        return key
+
+    def _resolved(self, key: Key) -> Key:
+        """Give the toolchain that stands for a type, where the key is one's."""
+        kind, declared = self._find(key.label)
+        if kind is Kind.RULE and declared is not None and is_core(declared, "toolchain_type"):
+            return self.key(self._toolchains.find(key.label, self._platform))
         return key
 
     def _check_file(self, name: str, attribute: Attribute, label: Label) -> None:
@@ -275,10 +292,6 @@ class _Builder:
         if allowed is not True and not label.name.endswith(allowed):
             endings = ", ".join(f'"{ending}"' for ending in allowed)
             raise AnalysisError(f'use "{label}" in "{name}"', f"its name must end with {endings}")
-
-
-def _is_core(declared: Declared, rule: str) -> bool:
-    return declared.rule.name == rule and declared.rule.repo == BUILTIN_REPO and declared.rule.package == "loading"
 
 
 def _chain(keys: Sequence[object]) -> str:

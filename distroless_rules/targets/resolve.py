@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection
 
 from distroless_rules.errors import AnalysisError, DistrolessError, LoadError, did_you_mean
 from distroless_rules.loading.loader import BUILTIN_REPO, Loader
 from distroless_rules.loading.package import Declared, Package
 from distroless_rules.targets import visibility
 from distroless_rules.targets.target import Kind
-from distroless_rules.values.archive import Archive
 from distroless_rules.values.label import Label
 
-__all__ = ["Resolver"]
+__all__ = ["Resolver", "is_core", "located"]
 
 
 class Resolver:
@@ -23,7 +22,7 @@ class Resolver:
         archives: the archives that ``@name//`` may name.
     """
 
-    def __init__(self, loader: Loader, archives: Mapping[str, Archive]) -> None:
+    def __init__(self, loader: Loader, archives: Collection[str]) -> None:
         self.loader = loader
         self._archives = archives
 
@@ -150,6 +149,11 @@ class Resolver:
         inside = user is not None and (user.repo, user.package) == (label.repo, label.package)
         prefix = ":" if inside else str(Label(label.repo, label.package, ":")).removesuffix(":")
         return close.replace('"', f'"{prefix}', 1) if close else ""
+
+
+def is_core(declared: Declared, rule: str) -> bool:
+    """Say whether a target is of one of the rules that need no load."""
+    return declared.rule.name == rule and declared.rule.repo == BUILTIN_REPO and declared.rule.package == "loading"
 
 
 def located(error: DistrolessError, loader: Loader, declared: Declared, attribute: str, text: str) -> DistrolessError:

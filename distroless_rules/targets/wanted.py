@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from distroless_rules.errors import AnalysisError, LabelError, did_you_mean
@@ -10,8 +11,11 @@ from distroless_rules.loading.attributes import LABEL_TYPES, branches
 from distroless_rules.loading.loader import BUILTIN_REPO, Loader
 from distroless_rules.loading.package import Declared
 from distroless_rules.targets.debs import check_form
-from distroless_rules.targets.resolve import located
+from distroless_rules.targets.resolve import Resolver, is_core, located
+from distroless_rules.targets.toolchains import Toolchains
+from distroless_rules.values.archive import Archive
 from distroless_rules.values.label import Label
+from distroless_rules.values.platform import Platform
 
 __all__ = ["WantedDebs", "wanted_debs"]
 
@@ -29,7 +33,7 @@ class WantedDebs:
     local: dict[str, list[str]] = field(default_factory=dict)
 
 
-def wanted_debs(loader: Loader, archives: frozenset[str]) -> WantedDebs:
+def wanted_debs(loader: Loader, archives: Mapping[str, Archive]) -> WantedDebs:
     """Load every package of the workspace and give the debs that its targets name.
 
     Raises:
@@ -38,6 +42,7 @@ def wanted_debs(loader: Loader, archives: frozenset[str]) -> WantedDebs:
         AnalysisError: if a label names an archive that ``distroless.toml`` does not declare.
     """
     wanted = WantedDebs()
+    toolchains = _Toolchains(loader, archives)
     rest = [each for name in loader.packages("") for each in loader.package("", name).targets.values()][::-1]
     seen: set[Label] = set()
     while rest:
@@ -47,13 +52,40 @@ def wanted_debs(loader: Loader, archives: frozenset[str]) -> WantedDebs:
             if label.repo == BUILTIN_REPO:
                 if label not in seen:
                     seen.add(label)
-                    rest.extend(_target(loader, label))
+                    rest.extend(toolchains.standing_for(_target(loader, label)))
             elif label.repo:
                 _check(loader, archives, declared, attribute, text, label)
                 wanted.debs.setdefault(label.repo, {}).setdefault(label.name, []).append(where)
             elif label.name.endswith(".deb") and loader.files.is_file(label.path):
                 wanted.local.setdefault(label.path, []).append(where)
     return wanted
+
+
+class _Toolchains:
+    """Gives what stands for a toolchain's type on any machine, for anything that a lock is for."""
+
+    def __init__(self, loader: Loader, archives: Mapping[str, Archive]) -> None:
+        self._loader = loader
+        self._found = Toolchains(Resolver(loader, archives), loader.workspace.toolchains)
+        names = {name for archive in archives.values() for name in archive.architectures}
+        self._platforms = sorted(str(Platform.of_deb(name)) for name in names)
+
+    def standing_for(self, targets: Iterator[Declared]) -> Iterator[Declared]:
+        for declared in targets:
+            if is_core(declared, "toolchain_type"):
+                for label in self._labels(declared.label):
+                    # one of the workspace's own is looked at anyway
+                    yield from _target(self._loader, label) if label.repo == BUILTIN_REPO else ()
+            else:
+                yield declared
+
+    def _labels(self, type_: Label) -> dict[Label, None]:
+        found: dict[Label, None] = {}
+        for platform in self._platforms:
+            for machine in self._platforms:
+                with suppress(AnalysisError):  # what is missing is said when it is used
+                    found[self._found.find(type_, platform, machine)] = None
+        return found
 
 
 def _target(loader: Loader, label: Label) -> Iterator[Declared]:
@@ -65,7 +97,7 @@ def _target(loader: Loader, label: Label) -> Iterator[Declared]:
 
 
 def _check(
-    loader: Loader, archives: frozenset[str], declared: Declared, attribute: str, text: str, label: Label
+    loader: Loader, archives: Mapping[str, Archive], declared: Declared, attribute: str, text: str, label: Label
 ) -> None:
     if label.repo not in archives:
         at = loader.refined(declared, attribute=attribute, text=text)
