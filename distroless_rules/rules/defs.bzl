@@ -1,12 +1,13 @@
 """The rules: load them from here."""
 
-load("//rules:providers.bzl", _BuildRootInfo = "BuildRootInfo", _CcInfo = "CcInfo", _CcToolchainInfo = "CcToolchainInfo", _CertificatesInfo = "CertificatesInfo", _DebInfo = "DebInfo", _FilesInfo = "FilesInfo", _GroupInfo = "GroupInfo", _ImageInfo = "ImageInfo", _OsReleaseInfo = "OsReleaseInfo", _RuntimeInfo = "RuntimeInfo", _UserInfo = "UserInfo")
+load("//rules:providers.bzl", _BuildRootInfo = "BuildRootInfo", _CcInfo = "CcInfo", _CcToolchainInfo = "CcToolchainInfo", _CertificatesInfo = "CertificatesInfo", _DebInfo = "DebInfo", _FilesInfo = "FilesInfo", _GoInfo = "GoInfo", _GoToolchainInfo = "GoToolchainInfo", _GroupInfo = "GroupInfo", _ImageInfo = "ImageInfo", _OsReleaseInfo = "OsReleaseInfo", _RuntimeInfo = "RuntimeInfo", _UserInfo = "UserInfo")
 load("//rules/private:accounts.bzl", _group = "group", _user = "user")
 load("//rules/private:build_root.bzl", _build_root = "build_root")
 load("//rules/private:cc.bzl", _cc_binary = "cc_binary", _cc_library = "cc_library")
 load("//rules/private:expand_template.bzl", _expand_template = "expand_template")
 load("//rules/private:files.bzl", _files = "files")
 load("//rules/private:genrule.bzl", _genrule = "genrule")
+load("//rules/private:go.bzl", _go_binary = "go_binary", _go_library = "go_library")
 load("//rules/private:image.bzl", _distroless_image = "distroless_image")
 load("//rules/private:index.bzl", _distroless_index = "distroless_index")
 load("//rules/private:system.bzl", _ca_certificates = "ca_certificates", _os_release = "os_release")
@@ -21,6 +22,8 @@ distroless_index = _distroless_index
 expand_template = _expand_template
 files = _files
 genrule = _genrule
+go_binary = _go_binary
+go_library = _go_library
 group = _group
 os_release = _os_release
 user = _user

@@ -27,6 +27,20 @@ CcToolchainInfo = provider(
     },
 )
 
+GoInfo = provider(
+    doc = "Packages of a Go module.",
+    fields = {"sources": "A depset of Files: sources, what they embed, go.mod, go.sum, vendored modules."},
+)
+
+GoToolchainInfo = provider(
+    doc = "A Go compiler.",
+    fields = {
+        "root": "The directory File that becomes `/`.",
+        "env": "Environment variables.",
+        "standard_library": "A directory File: the build cache with the standard library compiled for the platform.",
+    },
+)
+
 RuntimeInfo = provider(
     doc = "What a program needs when it runs; an image takes all of it, and nothing else of what made it.",
     fields = {

@@ -1,7 +1,7 @@
 """`cc_library` and `cc_binary`: C and C++ compiled file by file, and linked, in a sandbox."""
 
 load("//rules:providers.bzl", "CcInfo", "CcToolchainInfo", "RuntimeInfo")
-load("//rules/private:files.bzl", "entry")
+load("//rules/private:files.bzl", "data_entries", "entry")
 
 _C = ["c", "s", "S"]
 _CXX = ["cc", "cpp", "cxx", "C"]
@@ -120,7 +120,7 @@ def _cc_binary(ctx):
     return [
         DefaultInfo(files = depset([out]), executable = out),
         RuntimeInfo(
-            entries = depset([entry(ctx.label.canonical, path, "file", "0755", "0:0", file = out)]),
+            entries = depset([entry(ctx.label.canonical, path, "file", "0755", "0:0", file = out)] + data_entries(ctx)),
             debs = toolchain.cxx_debs if cxx else toolchain.c_debs,
             entrypoint = [path],
             env = {},
@@ -153,6 +153,7 @@ cc_binary = rule(
     doc = "A program of C or C++.",
     attrs = _attributes(
         path = attr.string(doc = "Where it is in an image; `/usr/local/bin/<name>` without it."),
+        data = attr.label_list(allow_files = True, doc = "Files that it reads when it runs; in an image below `/usr/local/share/<name>`, as below the BUILD file."),
         strip = attr.bool(default = True, doc = "Whether symbols are left out."),
     ),
     executable = True,

@@ -21,6 +21,14 @@ def entry(label, path, kind, mode, owner, file = None, target = ""):
         fail("\"%s\" is not an octal mode such as \"0644\"" % mode)
     return struct(path = path, kind = kind, mode = mode, owner = owner, file = file, target = target, label = label)
 
+def data_entries(ctx):
+    """The entries of a program's `data`: below `/usr/local/share/<name>`, where they are below the BUILD file."""
+    folder = "/usr/local/share/%s/" % ctx.label.name
+    return [
+        entry(ctx.label.canonical, folder + file.short_path.removeprefix(ctx.label.package + "/"), "tree" if file.is_directory else "file", "", "0:0", file = file)
+        for file in ctx.files.data
+    ]
+
 def _relative(file, package, strip_prefix):
     """The path of a file below its package, or below `strip_prefix`."""
     path = file.short_path
