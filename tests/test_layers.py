@@ -20,7 +20,7 @@ TREES = {path.relative_to(ROOT).as_posix(): ast.parse(path.read_bytes()) for pat
 SCRIPTS = sorted(ROOT.rglob("*.bzl"))
 
 _DOMAIN = "errors values"
-_SPINE = "errors values loading targets actions storage tar deb elf oci sandbox tools execution"
+_SPINE = "errors values loading targets actions storage tar deb elf oci pypi sandbox tools execution"
 ARROWS = {
     "__init__": "",
     "__main__": "cli",
@@ -34,8 +34,9 @@ ARROWS = {
     "deb": f"{_DOMAIN} tar",
     "elf": _DOMAIN,
     "oci": f"{_DOMAIN} tar",
+    "pypi": f"{_DOMAIN} tar",
     "sandbox": _DOMAIN,
-    "tools": "errors values tar deb elf oci",
+    "tools": "errors values tar deb elf oci pypi",
     "execution": "errors values loading targets actions storage tar tools sandbox",
     "project": _SPINE,
     "asking": f"{_SPINE} project",
@@ -54,6 +55,7 @@ ONLY_IN = {
     "elftools": {"elf/"},
     "pysequoia": {"deb/"},
     "deflate": {"oci/"},
+    "packaging": {"pypi/"},
     "urllib3": {"deb/", "oci/"},
     "click": {"cli/"},
     "rich": {"cli/"},

@@ -41,6 +41,25 @@ GoToolchainInfo = provider(
     },
 )
 
+PyInfo = provider(
+    doc = "What modules of Python give to those who depend on them.",
+    fields = {
+        "files": "A depset of Files: sources and data.",
+        "imports": "A depset of folders, below the workspace, from which modules are imported too.",
+        "trees": "A depset of directory Files with installed wheels.",
+    },
+)
+
+PyToolchainInfo = provider(
+    doc = "A Python interpreter of the image.",
+    fields = {
+        "debs": "DebInfos that programs need when they run.",
+        "interpreter": "The interpreter's path.",
+        "version": "Its version: `3.13.5`.",
+        "libc": "The version of the C library: `2.41`.",
+    },
+)
+
 RuntimeInfo = provider(
     doc = "What a program needs when it runs; an image takes all of it, and nothing else of what made it.",
     fields = {

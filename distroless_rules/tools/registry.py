@@ -17,6 +17,7 @@ _MODULES = {
     "Image": "image",
     "ImageIndex": "image_index",
     "Layer": "layer",
+    "Wheels": "wheels",
     "WriteFile": "write_file",
 }
 MNEMONICS = frozenset(_MODULES)

@@ -20,7 +20,12 @@ MAIN = 'package main\n\nimport "fmt"\n\nvar Word = "none"\n\nfunc main() { fmt.P
 FILES = {
     "app/BUILD": """
 load("@distroless_rules//rules:defs.bzl", "distroless_image", "go_binary", "go_library")
-go_binary(name = "plain", srcs = ["main.go", "more.go", "more_test.go"], x_defs = {"main.Word": "two words"}, data = ["data/a.txt"])
+go_binary(
+    name = "plain",
+    srcs = ["main.go", "more.go", "more_test.go"],
+    x_defs = {"main.Word": "two words"},
+    data = ["data/a.txt"],
+)
 go_binary(name = "broken", srcs = ["main.go", "broken.go"])
 distroless_image(name = "image", binary = ":plain", contents = ["//module/cmd/tool"])
 """,
@@ -95,7 +100,10 @@ def test_the_standard_library_is_compiled_once_for_each_platform(shop: Built) ->
 @pytest.mark.parametrize(
     ("target", "messages"),
     [
-        ("//app:broken", ["app/BUILD:4: cannot perform GoBuild for //app:broken", "\napp/broken.go:3:29: cannot use 1 "]),
+        (
+            "//app:broken",
+            ["app/BUILD:9: cannot perform GoBuild for //app:broken", "\napp/broken.go:3:29: cannot use 1 "],
+        ),
         ("//module/cmd/tool:wrong", ["\nmodule/cmd/tool/wrong.go:3:8: no required module provides package"]),
     ],
 )
