@@ -70,6 +70,30 @@ RuntimeInfo = provider(
     },
 )
 
+RustInfo = provider(
+    doc = "A crate of Rust.",
+    fields = {
+        "label": "Its label's text.",
+        "name": "The name by which others use it.",
+        "library": "The compiled crate.",
+        "libraries": "A depset of the crates that it uses, compiled.",
+        "proc_macro": "Whether it holds procedural macros.",
+    },
+)
+
+RustToolchainInfo = provider(
+    doc = "A Rust compiler.",
+    fields = {
+        "root": "The directory File that becomes `/`.",
+        "env": "Environment variables.",
+        "triple": "The platform as rustc names it.",
+        "linker": "The linker in the root.",
+        "sysroot": "A directory File with the platform's standard library in usr/; None where it is in the root.",
+        "flags": "Options of every compilation.",
+        "debs": "DebInfos that programs need when they run.",
+    },
+)
+
 DebInfo = provider(
     doc = "A Debian package that the lock fixes.",
     fields = {
