@@ -1,6 +1,6 @@
 """The rules: load them from here."""
 
-load("//rules:providers.bzl", _BuildRootInfo = "BuildRootInfo", _CcInfo = "CcInfo", _CcToolchainInfo = "CcToolchainInfo", _CertificatesInfo = "CertificatesInfo", _DebInfo = "DebInfo", _FilesInfo = "FilesInfo", _GoInfo = "GoInfo", _GoToolchainInfo = "GoToolchainInfo", _GroupInfo = "GroupInfo", _ImageInfo = "ImageInfo", _OsReleaseInfo = "OsReleaseInfo", _PyInfo = "PyInfo", _PyToolchainInfo = "PyToolchainInfo", _RuntimeInfo = "RuntimeInfo", _RustInfo = "RustInfo", _RustToolchainInfo = "RustToolchainInfo", _UserInfo = "UserInfo")
+load("//rules:providers.bzl", _BuildRootInfo = "BuildRootInfo", _CcInfo = "CcInfo", _CcToolchainInfo = "CcToolchainInfo", _CertificatesInfo = "CertificatesInfo", _DebInfo = "DebInfo", _FilesInfo = "FilesInfo", _GoInfo = "GoInfo", _GoToolchainInfo = "GoToolchainInfo", _GroupInfo = "GroupInfo", _ImageInfo = "ImageInfo", _JavaInfo = "JavaInfo", _JavaToolchainInfo = "JavaToolchainInfo", _OsReleaseInfo = "OsReleaseInfo", _PyInfo = "PyInfo", _PyToolchainInfo = "PyToolchainInfo", _RuntimeInfo = "RuntimeInfo", _RustInfo = "RustInfo", _RustToolchainInfo = "RustToolchainInfo", _UserInfo = "UserInfo")
 load("//rules/private:accounts.bzl", _group = "group", _user = "user")
 load("//rules/private:build_root.bzl", _build_root = "build_root")
 load("//rules/private:cc.bzl", _cc_binary = "cc_binary", _cc_library = "cc_library")
@@ -10,6 +10,7 @@ load("//rules/private:genrule.bzl", _genrule = "genrule")
 load("//rules/private:go.bzl", _go_binary = "go_binary", _go_library = "go_library")
 load("//rules/private:image.bzl", _distroless_image = "distroless_image")
 load("//rules/private:index.bzl", _distroless_index = "distroless_index")
+load("//rules/private:java.bzl", _java_binary = "java_binary", _java_import = "java_import", _java_library = "java_library")
 load("//rules/private:python.bzl", _py_binary = "py_binary", _py_library = "py_library", _py_requirements = "py_requirements")
 load("//rules/private:rust.bzl", _rust_binary = "rust_binary", _rust_library = "rust_library", _rust_proc_macro = "rust_proc_macro")
 load("//rules/private:system.bzl", _ca_certificates = "ca_certificates", _os_release = "os_release")
@@ -27,6 +28,9 @@ genrule = _genrule
 go_binary = _go_binary
 go_library = _go_library
 group = _group
+java_binary = _java_binary
+java_import = _java_import
+java_library = _java_library
 os_release = _os_release
 py_binary = _py_binary
 py_library = _py_library
@@ -47,6 +51,8 @@ GoInfo = _GoInfo
 GoToolchainInfo = _GoToolchainInfo
 GroupInfo = _GroupInfo
 ImageInfo = _ImageInfo
+JavaInfo = _JavaInfo
+JavaToolchainInfo = _JavaToolchainInfo
 OsReleaseInfo = _OsReleaseInfo
 PyInfo = _PyInfo
 PyToolchainInfo = _PyToolchainInfo

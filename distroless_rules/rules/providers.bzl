@@ -41,6 +41,22 @@ GoToolchainInfo = provider(
     },
 )
 
+JavaInfo = provider(
+    doc = "What a library of Java gives to those who depend on it.",
+    fields = {"jars": "A depset of jars, its own first."},
+)
+
+JavaToolchainInfo = provider(
+    doc = "A Java compiler, and the Java that its programs run with.",
+    fields = {
+        "root": "The directory File that becomes `/`.",
+        "env": "Environment variables.",
+        "javacopts": "Options of every compilation.",
+        "java": "The Java of the image.",
+        "debs": "DebInfos that programs need when they run.",
+    },
+)
+
 PyInfo = provider(
     doc = "What modules of Python give to those who depend on them.",
     fields = {
