@@ -20,7 +20,7 @@ TREES = {path.relative_to(ROOT).as_posix(): ast.parse(path.read_bytes()) for pat
 SCRIPTS = sorted(ROOT.rglob("*.bzl"))
 
 _DOMAIN = "errors values"
-_SPINE = "errors values loading targets actions storage tar deb elf oci pypi sandbox tools execution"
+_SPINE = "errors values loading targets actions storage tar deb elf oci npm pypi sandbox tools execution"
 ARROWS = {
     "__init__": "",
     "__main__": "cli",
@@ -34,9 +34,10 @@ ARROWS = {
     "deb": f"{_DOMAIN} tar",
     "elf": _DOMAIN,
     "oci": f"{_DOMAIN} tar",
+    "npm": f"{_DOMAIN} tar deb",
     "pypi": f"{_DOMAIN} tar",
     "sandbox": _DOMAIN,
-    "tools": "errors values tar deb elf oci pypi",
+    "tools": "errors values tar deb elf oci npm pypi",
     "execution": "errors values loading targets actions storage tar tools sandbox",
     "project": _SPINE,
     "asking": f"{_SPINE} project",

@@ -64,13 +64,14 @@ class Answer:
     close: Callable[[], None] = field(repr=False)
 
 
-def open_uri(uri: str, headers: Mapping[str, str], offset: int = 0) -> Answer:
+def open_uri(uri: str, headers: Mapping[str, str], offset: int = 0, login: str = "") -> Answer:
     """Ask for a file.
 
     Args:
         uri: ``http``, ``https`` or ``file``.
         headers: request headers beyond the usual.
         offset: the first byte wanted; the answer's own offset tells whether the mirror heeded it.
+        login: the value of the Authorization header; what apt's files and the URI say without it.
 
     Raises:
         Unreachable: if there is no answer, or one that says to try later.
@@ -79,7 +80,7 @@ def open_uri(uri: str, headers: Mapping[str, str], offset: int = 0) -> Answer:
     """
     if urlsplit(uri).scheme == "file":
         return _open_file(uri, offset)
-    return _open_http(uri, {**headers, "Range": f"bytes={offset}-"} if offset else dict(headers))
+    return _open_http(uri, {**headers, "Range": f"bytes={offset}-"} if offset else dict(headers), login)
 
 
 def _open_file(uri: str, offset: int) -> Answer:
@@ -96,8 +97,8 @@ def _open_file(uri: str, offset: int) -> Answer:
     return Answer(offset, total, {}, False, iter(lambda: file.read(CHUNK), b""), file.close)
 
 
-def _open_http(uri: str, headers: dict[str, str]) -> Answer:
-    login = authorization(uri)
+def _open_http(uri: str, headers: dict[str, str], login: str) -> Answer:
+    login = login or authorization(uri)
     headers = _HEADERS | headers
     for _ in range(_MAX_REDIRECTS + 1):
         response = _request(uri, {**headers, "Authorization": login} if login else headers)

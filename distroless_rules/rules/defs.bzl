@@ -1,6 +1,6 @@
 """The rules: load them from here."""
 
-load("//rules:providers.bzl", _BuildRootInfo = "BuildRootInfo", _CcInfo = "CcInfo", _CcToolchainInfo = "CcToolchainInfo", _CertificatesInfo = "CertificatesInfo", _DebInfo = "DebInfo", _FilesInfo = "FilesInfo", _GoInfo = "GoInfo", _GoToolchainInfo = "GoToolchainInfo", _GroupInfo = "GroupInfo", _ImageInfo = "ImageInfo", _JavaInfo = "JavaInfo", _JavaToolchainInfo = "JavaToolchainInfo", _OsReleaseInfo = "OsReleaseInfo", _PyInfo = "PyInfo", _PyToolchainInfo = "PyToolchainInfo", _RuntimeInfo = "RuntimeInfo", _RustInfo = "RustInfo", _RustToolchainInfo = "RustToolchainInfo", _UserInfo = "UserInfo")
+load("//rules:providers.bzl", _BuildRootInfo = "BuildRootInfo", _CcInfo = "CcInfo", _CcToolchainInfo = "CcToolchainInfo", _CertificatesInfo = "CertificatesInfo", _DebInfo = "DebInfo", _FilesInfo = "FilesInfo", _GoInfo = "GoInfo", _GoToolchainInfo = "GoToolchainInfo", _GroupInfo = "GroupInfo", _ImageInfo = "ImageInfo", _JavaInfo = "JavaInfo", _JavaToolchainInfo = "JavaToolchainInfo", _JsInfo = "JsInfo", _NodeToolchainInfo = "NodeToolchainInfo", _OsReleaseInfo = "OsReleaseInfo", _PyInfo = "PyInfo", _PyToolchainInfo = "PyToolchainInfo", _RuntimeInfo = "RuntimeInfo", _RustInfo = "RustInfo", _RustToolchainInfo = "RustToolchainInfo", _UserInfo = "UserInfo")
 load("//rules/private:accounts.bzl", _group = "group", _user = "user")
 load("//rules/private:build_root.bzl", _build_root = "build_root")
 load("//rules/private:cc.bzl", _cc_binary = "cc_binary", _cc_library = "cc_library")
@@ -11,7 +11,9 @@ load("//rules/private:go.bzl", _go_binary = "go_binary", _go_library = "go_libra
 load("//rules/private:image.bzl", _distroless_image = "distroless_image")
 load("//rules/private:index.bzl", _distroless_index = "distroless_index")
 load("//rules/private:java.bzl", _java_binary = "java_binary", _java_import = "java_import", _java_library = "java_library")
+load("//rules/private:javascript.bzl", _js_binary = "js_binary", _js_library = "js_library", _npm_packages = "npm_packages")
 load("//rules/private:python.bzl", _py_binary = "py_binary", _py_library = "py_library", _py_requirements = "py_requirements")
+load("//rules/private:run_binary.bzl", _run_binary = "run_binary")
 load("//rules/private:rust.bzl", _rust_binary = "rust_binary", _rust_library = "rust_library", _rust_proc_macro = "rust_proc_macro")
 load("//rules/private:system.bzl", _ca_certificates = "ca_certificates", _os_release = "os_release")
 load("//rules/private:write_file.bzl", _write_file = "write_file")
@@ -31,10 +33,14 @@ group = _group
 java_binary = _java_binary
 java_import = _java_import
 java_library = _java_library
+js_binary = _js_binary
+js_library = _js_library
+npm_packages = _npm_packages
 os_release = _os_release
 py_binary = _py_binary
 py_library = _py_library
 py_requirements = _py_requirements
+run_binary = _run_binary
 rust_binary = _rust_binary
 rust_library = _rust_library
 rust_proc_macro = _rust_proc_macro
@@ -53,6 +59,8 @@ GroupInfo = _GroupInfo
 ImageInfo = _ImageInfo
 JavaInfo = _JavaInfo
 JavaToolchainInfo = _JavaToolchainInfo
+JsInfo = _JsInfo
+NodeToolchainInfo = _NodeToolchainInfo
 OsReleaseInfo = _OsReleaseInfo
 PyInfo = _PyInfo
 PyToolchainInfo = _PyToolchainInfo

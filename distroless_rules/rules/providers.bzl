@@ -57,6 +57,22 @@ JavaToolchainInfo = provider(
     },
 )
 
+JsInfo = provider(
+    doc = "What modules of Node give to those who depend on them.",
+    fields = {
+        "files": "A depset of Files: sources and data.",
+        "trees": "A depset of directory Files, each a `node_modules`.",
+    },
+)
+
+NodeToolchainInfo = provider(
+    doc = "The Node of an image.",
+    fields = {
+        "debs": "DebInfos that programs need when they run.",
+        "interpreter": "Its path.",
+    },
+)
+
 PyInfo = provider(
     doc = "What modules of Python give to those who depend on them.",
     fields = {
@@ -83,6 +99,7 @@ RuntimeInfo = provider(
         "debs": "DebInfos.",
         "entrypoint": "The program in the image, with its first arguments.",
         "env": "Environment variables.",
+        "root": "A directory File that becomes `/` where the program is a tool or a test: all of this, laid out.",
     },
 )
 

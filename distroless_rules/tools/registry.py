@@ -17,6 +17,7 @@ _MODULES = {
     "Image": "image",
     "ImageIndex": "image_index",
     "Layer": "layer",
+    "NodeModules": "node_modules",
     "Wheels": "wheels",
     "WriteFile": "write_file",
 }

@@ -1,9 +1,7 @@
 """`build_root`: debs become the file system that commands of the build stage see."""
 
 load("//rules:providers.bzl", "BuildRootInfo", "DebInfo")
-
-def _two_digits(number):
-    return ("0" if number < 10 else "") + str(number)
+load("//rules/private:roots.bzl", "lay_root")
 
 def _build_root(ctx):
     roots = [dep[DebInfo] for dep in ctx.attr.debs if DebInfo in dep]
@@ -12,40 +10,13 @@ def _build_root(ctx):
         if file.extension != "deb":
             fail("%s is no deb; a build root is made of debs" % file.short_path)
     closure = ctx.debs.closure(roots, local = local, exclude = ctx.attr.exclude, keep = ctx.attr.keep)
-    inputs = {}
-    for kind, debs in (("deb", closure.debs), ("base", closure.base)):
-        for deb in debs:
-            inputs["%s/%s/index" % (kind, deb.name)] = deb.index
-            inputs["%s/%s/tree" % (kind, deb.name)] = deb.tree
-    names = ("recipe/00", "recipe/system", "recipe/app", "generated", "report")
-    composed = {name: ctx.actions.declare_file("%s.%s" % (ctx.label.name, name)) for name in names}
-    ctx.actions.tool(
-        mnemonic = "Compose",
-        inputs = inputs,
-        outputs = composed,
-        parameters = {
-            "layers": [[deb.name for deb in closure.debs]],
-            "users": [{"name": "build", "uid": 1000, "gid": 1000, "home": "/build", "label": ctx.label.canonical}],
-            "groups": [{"name": "build", "gid": 1000, "members": []}],
-            # A build needs what an image does not: headers, static libraries, what scripts only prepare.
-            "keep": ["/**"],
-            "accept": [deb.name for deb in closure.debs],
-            "platform": ctx.platform.name,
-            "cut": closure.cuts,
-        },
-        progress_message = "Composing %s (%d debs)" % (ctx.label.canonical, len(closure.debs)),
-        stage = "build",
-    )
-    tree = ctx.actions.declare_directory(ctx.label.name)
-    blobs = {deb.tree: True for deb in closure.debs + closure.base}.keys() + [composed["generated"]]
-    ctx.actions.tool(
-        mnemonic = "BuildRoot",
-        inputs = {name: composed[name] for name in ("recipe/00", "recipe/system", "recipe/app")} |
-                 {"blob/" + _two_digits(at): blob for at, blob in enumerate(blobs)},
-        outputs = {"tree": tree},
-        parameters = {"links": {path.removeprefix("/"): target for path, target in ctx.attr.symlinks.items()}},
-        progress_message = "Putting %s together" % ctx.label.canonical,
-        stage = "build",
+    tree = lay_root(
+        ctx,
+        ctx.label.name,
+        closure,
+        # A build needs what an image does not: headers, static libraries, what scripts only prepare.
+        keep = ["/**"],
+        links = {path.removeprefix("/"): target for path, target in ctx.attr.symlinks.items()},
     )
     return [
         DefaultInfo(files = depset([tree])),

@@ -2,6 +2,7 @@
 
 load("//rules:providers.bzl", "CcInfo", "CcToolchainInfo", "RuntimeInfo")
 load("//rules/private:files.bzl", "data_entries", "entry")
+load("//rules/private:roots.bzl", "runtime")
 
 _C = ["c", "s", "S"]
 _CXX = ["cc", "cpp", "cxx", "C"]
@@ -119,11 +120,11 @@ def _cc_binary(ctx):
     path = ctx.attr.path or "/usr/local/bin/" + ctx.label.name
     return [
         DefaultInfo(files = depset([out]), executable = out),
-        RuntimeInfo(
-            entries = depset([entry(ctx.label.canonical, path, "file", "0755", "0:0", file = out)] + data_entries(ctx)),
+        runtime(
+            ctx,
+            entries = [entry(ctx.label.canonical, path, "file", "0755", "0:0", file = out)] + data_entries(ctx),
             debs = toolchain.cxx_debs if cxx else toolchain.c_debs,
             entrypoint = [path],
-            env = {},
         ),
     ]
 

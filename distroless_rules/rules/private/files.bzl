@@ -21,6 +21,17 @@ def entry(label, path, kind, mode, owner, file = None, target = ""):
         fail("\"%s\" is not an octal mode such as \"0644\"" % mode)
     return struct(path = path, kind = kind, mode = mode, owner = owner, file = file, target = target, label = label)
 
+def file_rows(entries, inputs):
+    """The parameter `files` of the tool Compose; adds the files that it names to `inputs`."""
+    rows = []
+    for each in entries:
+        row = {"path": each.path, "kind": each.kind, "mode": each.mode or None, "owner": each.owner, "target": each.target, "label": each.label}
+        if each.file != None:
+            row["input"] = "file/%d" % len(rows)
+            inputs[row["input"]] = each.file
+        rows.append(row)
+    return rows
+
 def data_entries(ctx):
     """The entries of a program's `data`: below `/usr/local/share/<name>`, where they are below the BUILD file."""
     folder = "/usr/local/share/%s/" % ctx.label.name

@@ -2,6 +2,7 @@
 
 load("//rules:providers.bzl", "GoInfo", "GoToolchainInfo", "RuntimeInfo")
 load("//rules/private:files.bzl", "data_entries", "entry")
+load("//rules/private:roots.bzl", "runtime")
 
 # The build cache must be writable: links to what the toolchain compiled, in a folder of the command's own.
 # Messages have the paths that go sees, from the module's folder on; people see theirs from the workspace on.
@@ -85,11 +86,11 @@ def _go_binary(ctx):
     path = ctx.attr.path or "/usr/local/bin/" + ctx.label.name
     return [
         DefaultInfo(files = depset([out]), executable = out),
-        RuntimeInfo(
-            entries = depset([entry(ctx.label.canonical, path, "file", "0755", "0:0", file = out)] + data_entries(ctx)),
+        runtime(
+            ctx,
+            entries = [entry(ctx.label.canonical, path, "file", "0755", "0:0", file = out)] + data_entries(ctx),
             debs = [],
             entrypoint = [path],
-            env = {},
         ),
     ]
 

@@ -1,6 +1,7 @@
 """`distroless_image`: debs and files become an OCI image."""
 
 load("//rules:providers.bzl", "CertificatesInfo", "DebInfo", "FilesInfo", "GroupInfo", "ImageInfo", "OsReleaseInfo", "RuntimeInfo", "UserInfo")
+load("//rules/private:files.bzl", "file_rows")
 load("//rules/private:layers.bzl", "deb_layers", "sum_of", "weight")
 
 _WELL_KNOWN = {"root": "0", "nonroot": "65532"}
@@ -59,13 +60,7 @@ def _compose(ctx, found, closure, layers):
     for deb in closure.base:
         inputs["base/%s/index" % deb.name] = deb.index
         inputs["base/%s/tree" % deb.name] = deb.tree
-    rows = []
-    for each in found.entries:
-        row = {"path": each.path, "kind": each.kind, "mode": each.mode or None, "owner": each.owner, "target": each.target, "label": each.label}
-        if each.file != None:
-            row["input"] = "file/%d" % len(rows)
-            inputs[row["input"]] = each.file
-        rows.append(row)
+    rows = file_rows(found.entries, inputs)
     certificates = []
     for file in found.certificates:
         name = "certificate/" + file.basename.removesuffix("." + file.extension) + ".crt"

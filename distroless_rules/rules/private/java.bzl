@@ -2,6 +2,7 @@
 
 load("//rules:providers.bzl", "JavaInfo", "JavaToolchainInfo", "RuntimeInfo")
 load("//rules/private:files.bzl", "data_entries", "entry")
+load("//rules/private:roots.bzl", "runtime")
 
 # Entries of a jar in the order of their names, all of one date: the first that its format knows, made round.
 _JAR = """
@@ -93,11 +94,11 @@ def _java_binary(ctx):
         entries.append(entry(label, path, "file", "", "0:0", file = each))
     return [
         DefaultInfo(files = depset(own)),
-        RuntimeInfo(
-            entries = depset(entries + data_entries(ctx)),
+        runtime(
+            ctx,
+            entries = entries + data_entries(ctx),
             debs = toolchain.debs,
             entrypoint = [toolchain.java] + ctx.attr.jvm_flags + ["-cp", ":".join(paths.keys()), ctx.attr.main_class],
-            env = {},
         ),
     ]
 

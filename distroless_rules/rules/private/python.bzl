@@ -2,6 +2,7 @@
 
 load("//rules:providers.bzl", "PyInfo", "PyToolchainInfo", "RuntimeInfo")
 load("//rules/private:files.bzl", "entry")
+load("//rules/private:roots.bzl", "runtime")
 
 _MAIN = """\
 import runpy
@@ -89,11 +90,11 @@ def _py_binary(ctx):
     return [
         DefaultInfo(files = depset(ctx.files.srcs + [main])),
         info,
-        RuntimeInfo(
-            entries = depset(entries),
+        runtime(
+            ctx,
+            entries = entries,
             debs = toolchain.debs,
             entrypoint = [toolchain.interpreter, folder],
-            env = {},
         ),
     ]
 

@@ -2,6 +2,7 @@
 
 load("//rules:providers.bzl", "RuntimeInfo", "RustInfo", "RustToolchainInfo")
 load("//rules/private:files.bzl", "data_entries", "entry")
+load("//rules/private:roots.bzl", "runtime")
 
 # Cargo writes beside its manifest's lock and below its home: both are places of the command's own.
 _CARGO = """
@@ -124,11 +125,11 @@ def _rust_binary(ctx):
     path = ctx.attr.path or "/usr/local/bin/" + ctx.label.name
     return [
         DefaultInfo(files = depset([out]), executable = out),
-        RuntimeInfo(
-            entries = depset([entry(ctx.label.canonical, path, "file", "0755", "0:0", file = out)] + data_entries(ctx)),
+        runtime(
+            ctx,
+            entries = [entry(ctx.label.canonical, path, "file", "0755", "0:0", file = out)] + data_entries(ctx),
             debs = ctx.attr.toolchain[RustToolchainInfo].debs,
             entrypoint = [path],
-            env = {},
         ),
     ]
 
