@@ -14,6 +14,7 @@ DistrolessError                 place: cannot <doing>: <cause>; <hint>
 │   ├── TrustError              a signature, digest, date or size is not what it must be
 │   ├── FormatError             a deb, tar, ELF file or OCI document is malformed or hostile
 │   ├── ActionError             an action failed
+│   │   └── TestError           a test failed
 │   ├── SandboxError            no sandbox works on this machine
 │   ├── StorageError            the cache or output folder cannot be used
 │   └── RuntimeMissingError     no container runtime to run the image with
@@ -47,6 +48,7 @@ __all__ = [
     "SandboxError",
     "StaleLockError",
     "StorageError",
+    "TestError",
     "TrustError",
     "did_you_mean",
 ]
@@ -153,6 +155,21 @@ class FormatError(BuildError):
 
 class ActionError(BuildError):
     """An action failed."""
+
+
+class TestError(ActionError):
+    """A test failed.
+
+    Attributes:
+        printed: what it printed; of more than a MiB the end.
+        timeout: whether it took too long.
+        milliseconds: how long it took.
+    """
+
+    __test__ = False  # pytest takes it for one of its own
+    printed = ""
+    timeout = False
+    milliseconds = 0
 
 
 class SandboxError(BuildError):

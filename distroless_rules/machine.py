@@ -6,8 +6,10 @@ A build with nothing to do does not import this; one that evaluates BUILD files 
 from __future__ import annotations
 
 import os
+from collections.abc import Container
 
 from distroless_rules import outputs
+from distroless_rules.actions.action import Action
 from distroless_rules.actions.analysed import Analysis
 from distroless_rules.execution import events
 from distroless_rules.execution.cached import Cached
@@ -18,6 +20,7 @@ from distroless_rules.execution.scheduler import Outcome, execute
 from distroless_rules.execution.sources import Sources, table_path
 from distroless_rules.execution.supply import Supply
 from distroless_rules.execution.tool import ToolExecutor
+from distroless_rules.execution.trees import Trees
 from distroless_rules.fetching import DebFetcher
 from distroless_rules.project import Project
 from distroless_rules.storage.disk import DiskStore
@@ -34,6 +37,7 @@ class Machine:
         jobs: threads; 0: one for each core.
         listener: is told what happens.
         sandbox_debug: whether the sandbox of an action that fails stays.
+        again: actions that are performed though their results are known.
 
     Attributes:
         store: the blobs and action results on this machine's disk.
@@ -41,15 +45,24 @@ class Machine:
         executor: performs actions.
     """
 
-    def __init__(self, project: Project, jobs: int, listener: events.Listener, *, sandbox_debug: bool = False) -> None:
+    def __init__(
+        self,
+        project: Project,
+        jobs: int,
+        listener: events.Listener,
+        *,
+        sandbox_debug: bool = False,
+        again: Container[Action] = frozenset(),
+    ) -> None:
         self.store = DiskStore(project.cache)
         self._listener = listener
         self._sources = Sources(project.root, table_path(project.cache, project.root))
         self._pool = Pool(jobs or len(os.sched_getaffinity(0)), "build")
         self.supply = Supply(self.store, self._sources, DebFetcher(project, self.store, listener))
-        tools = ToolExecutor(Registry(), self.supply, self.store, self._pool)
-        commands = RunExecutor(project.cache, self.supply, self.store, self._pool, keep=sandbox_debug)
-        self.executor = Cached(ByKind(tools, commands), self.store, self.store)
+        trees = Trees(project.cache, self.store)
+        tools = ToolExecutor(Registry(), self.supply, self.store, self._pool, trees)
+        commands = RunExecutor(project.cache, self.supply, self.store, self._pool, trees, listener, keep=sandbox_debug)
+        self.executor = Cached(ByKind(tools, commands), self.store, self.store, again)
 
     def execute(self, analysis: Analysis, keep_going: bool) -> Outcome:
         """Make everything that the targets asked for consist of.

@@ -37,12 +37,13 @@ class Stamp:
     Args:
         project: the workspace and cache.
         request: what is asked for; another one has another state.
+        purpose: the verb.
     """
 
-    def __init__(self, project: Project, request: Request) -> None:
+    def __init__(self, project: Project, request: Request, purpose: str = "build") -> None:
         self._project = project
         patterns = [str(pattern) for pattern in request.patterns]
-        about = [str(project.root), patterns, request.platform, sorted(request.define.items()), _program()]
+        about = [purpose, str(project.root), patterns, request.platform, sorted(request.define.items()), _program()]
         name = hashlib.sha256(json.dumps(about).encode()).hexdigest()[:32]
         self._stamp = project.cache / STATES / f"{name}.stamp"
         self._graph = project.cache / STATES / f"{name}.graph"

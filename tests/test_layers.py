@@ -20,7 +20,7 @@ TREES = {path.relative_to(ROOT).as_posix(): ast.parse(path.read_bytes()) for pat
 SCRIPTS = sorted(ROOT.rglob("*.bzl"))
 
 _DOMAIN = "errors values"
-_SPINE = "errors values loading targets actions storage tar deb elf oci npm pypi sandbox tools execution"
+_SPINE = "errors values loading targets actions storage tar deb elf oci npm pypi structure sandbox tools execution"
 ARROWS = {
     "__init__": "",
     "__main__": "cli",
@@ -37,7 +37,8 @@ ARROWS = {
     "npm": f"{_DOMAIN} tar deb",
     "pypi": f"{_DOMAIN} tar",
     "sandbox": _DOMAIN,
-    "tools": "errors values tar deb elf oci npm pypi",
+    "structure": "errors values tar oci",
+    "tools": "errors values tar deb elf oci npm pypi structure sandbox",
     "execution": "errors values loading targets actions storage tar tools sandbox",
     "project": _SPINE,
     "asking": f"{_SPINE} project",
@@ -45,8 +46,9 @@ ARROWS = {
     "outputs": f"{_SPINE} project",
     "state": f"{_SPINE} project outputs",
     "machine": f"{_SPINE} project outputs fetching",
+    "testing": f"{_SPINE} project outputs state machine build",
     "build": f"{_SPINE} project outputs state machine",
-    "cli": f"__init__ {_SPINE} project outputs state fetching asking machine build",
+    "cli": f"__init__ {_SPINE} project outputs state fetching asking machine build testing",
 }
 """Each part with all that it may import; one that is new needs a place here."""
 

@@ -30,12 +30,21 @@ class Layout:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A target that was asked for, with its files, and its layout if it is an image."""
+    """A target that was asked for.
+
+    Attributes:
+        label: its label.
+        rule: its rule.
+        files: its files.
+        layout: of an image what it is put together from.
+        tests: of a test, or a suite of them, the log of each: its owner is the test.
+    """
 
     label: Label
     rule: str
     files: tuple[Artifact, ...]
     layout: Layout | None = None
+    tests: tuple[Artifact, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

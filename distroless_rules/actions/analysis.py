@@ -167,9 +167,10 @@ class Session:
             return Wanted(key.label, target.rule, (self.context.artifacts[row[0]],))
         summary = self._summaries[key]
         files = tuple(self.context.artifacts[number] for number in summary["files"])
+        tests = tuple(self.context.artifacts[number] for number in summary["tests"])
         layout = summary["layout"]
         if layout is None:
-            return Wanted(key.label, target.rule, files)
+            return Wanted(key.label, target.rule, files, None, tests)
         blobs = tuple(self.context.artifacts[number] for number in layout["blobs"])
         report = self.context.artifacts[layout["report"]] if layout["report"] is not None else None
         return Wanted(

@@ -52,6 +52,7 @@ def dump(analysis: Analysis) -> str:
                 [number(blob) for blob in w.layout.blobs],
                 None if w.layout.report is None else number(w.layout.report),
             ],
+            [number(log) for log in w.tests],
         ]
         for w in analysis.wanted
     ]
@@ -87,8 +88,14 @@ def load(text: str) -> Analysis:
             for mnemonic, owner, parameters, inputs, outputs, *rest in actions
         ),
         tuple(
-            Wanted(Label(*label), rule, tuple(artifacts[at] for at in files), layout(row))
-            for label, rule, files, row in wanted
+            Wanted(
+                Label(*label),
+                rule,
+                tuple(artifacts[at] for at in files),
+                layout(row),
+                tuple(artifacts[at] for at in tests),
+            )
+            for label, rule, files, row, tests in wanted
         ),
         tuple(messages),
         {owner: Location(*at) for owner, at in places.items()},

@@ -36,17 +36,20 @@ class Command:
         arguments: the program and its arguments; a program without a slash is found through ``PATH``.
         environment: all variables that it sees.
         seconds: how long it may take.
+        log: the execution path of the output that takes what it prints, ``""`` if none does.
     """
 
     arguments: tuple[str, ...]
     environment: Mapping[str, str]
     seconds: int
+    log: str = ""
 
     def dump(self) -> str:
         """Write the command as canonical JSON."""
         values = {
             "arguments": self.arguments,
             "environment": dict(self.environment),
+            "log": self.log,
             "seconds": self.seconds,
         }
         return json.dumps(values, sort_keys=True, separators=(",", ":"))
@@ -55,4 +58,4 @@ class Command:
     def load(text: str) -> Command:
         """Read what ``dump`` wrote."""
         values = json.loads(text)
-        return Command(tuple(values["arguments"]), values["environment"], values["seconds"])
+        return Command(tuple(values["arguments"]), values["environment"], values["seconds"], values["log"])

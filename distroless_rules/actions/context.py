@@ -169,6 +169,8 @@ class Context:
         doing = f"declare a {mnemonic} action"
         if not isinstance(mnemonic, str) or not mnemonic.isidentifier() or mnemonic in self._mnemonics:
             raise AnalysisError("declare an action", f'"{mnemonic}" is no mnemonic: use a word such as "CcCompile"')
+        if given["log"] is not None:
+            given["outputs"].append(given["log"])
         if not given["outputs"]:
             raise AnalysisError(doing, "it has no outputs")
         inputs = {execution_path(self.artifacts[number]): self.artifacts[number] for number in given["inputs"]}
@@ -176,7 +178,8 @@ class Context:
         inputs[ROOT] = self.artifacts[given["root"]]
         if not inputs[ROOT].tree:
             raise AnalysisError(doing, f'its root "{inputs[ROOT]}" is a file', hint="a root is a build_root's tree")
-        command = Command(tuple(given["arguments"]), {**ENVIRONMENT, **given["environment"]}, given["seconds"])
+        log = "" if given["log"] is None else execution_path(self.artifacts[given["log"]])
+        command = Command(tuple(given["arguments"]), {**ENVIRONMENT, **given["environment"]}, given["seconds"], log)
         self._add(
             Action(
                 mnemonic=mnemonic,

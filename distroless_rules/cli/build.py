@@ -13,7 +13,7 @@ from distroless_rules.errors import BuildError, RequestError
 if TYPE_CHECKING:
     from distroless_rules.build import Built
 
-__all__ = ["command", "summary"]
+__all__ = ["Patterns", "command", "summary", "unmarked"]
 
 _KINDS = ("docker-archive", "oci-archive")
 
@@ -24,7 +24,7 @@ _NEGATIVE = ("-//", "-@", "-:")
 _MARK = "\0"  # no argument of a process holds it
 
 
-class _Command(click.Command):
+class Patterns(click.Command):
     """A command that takes ``-//app:slow`` for a pattern and not for options."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
@@ -32,12 +32,13 @@ class _Command(click.Command):
         return super().parse_args(ctx, [f"{_MARK}{word}" if word.startswith(_NEGATIVE) else word for word in args])
 
 
-def _unmarked(_: click.Context, __: click.Parameter, words: tuple[str, ...]) -> tuple[str, ...]:
+def unmarked(_: click.Context, __: click.Parameter, words: tuple[str, ...]) -> tuple[str, ...]:
+    """Give words as they were typed."""
     return tuple(word.removeprefix(_MARK) for word in words)
 
 
-@click.command(cls=_Command)
-@click.argument("patterns", nargs=-1, required=True, callback=_unmarked)
+@click.command(cls=Patterns)
+@click.argument("patterns", nargs=-1, required=True, callback=unmarked)
 @click.option(
     "--output",
     "outputs",

@@ -20,6 +20,7 @@ _VERBS = {
     "init": "Write distroless.toml and a first BUILD file here.",
     "build": "Build targets; outputs appear under distroless-out/.",
     "run": "Build an image and start it in podman, crun or runc.",
+    "test": "Build tests and run them.",
     "lock": "Fix the version of every deb that BUILD files name.",
     "query": "Ask what targets there are and what they need.",
     "plan": "Show the stages of an image and what is cached of them.",

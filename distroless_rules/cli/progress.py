@@ -67,6 +67,9 @@ class Progress:
 
     def listen(self, event: events.Event) -> None:
         """Take note of an event of a build; called from any thread."""
+        if isinstance(event, events.ActionPrinted):
+            self.status(f"{event.action.progress} printed:\n{event.text}")
+            return
         with self._lock:
             self._take(event)
         if self._live is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 
 from distroless_rules.actions.action import Action
 from distroless_rules.execution.executor import Executor
@@ -23,12 +23,16 @@ class Cached:
         inner: performs what is not known.
         cache: action results by key.
         store: where the blobs of results are.
+        again: actions that are performed though their results are known.
     """
 
-    def __init__(self, inner: Executor, cache: ActionCache, store: BlobStore) -> None:
+    def __init__(
+        self, inner: Executor, cache: ActionCache, store: BlobStore, again: Container[Action] = frozenset()
+    ) -> None:
         self._inner = inner
         self._cache = cache
         self._store = store
+        self._again = again
         self._guard = threading.Lock()
         self._running: dict[str, threading.Lock] = {}
 
@@ -54,7 +58,7 @@ class Cached:
 
     def _recall(self, action: Action, name: str) -> ActionResult | None:
         """Look up a result; one whose outputs are not the declared ones is none."""
-        result = self._cache.get(name)
+        result = None if action in self._again else self._cache.get(name)
         if result is None or len(result.outputs) != len(action.outputs):
             return None
         return result if all(named.name in result.outputs for named in action.outputs) else None

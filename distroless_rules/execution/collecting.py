@@ -27,7 +27,9 @@ _CHUNK = 1 << 20  # bytes copied at a time
 _FOLDER = 0o755
 
 
-def collect(action: Action, stage: Stage, store: BlobStore, check: Callable[[], None]) -> dict[str, Digest]:
+def collect(
+    action: Action, stage: Stage, store: BlobStore, check: Callable[[], None], log: str = ""
+) -> dict[str, Digest]:
     """Take the outputs of an action that has ended.
 
     Args:
@@ -35,6 +37,7 @@ def collect(action: Action, stage: Stage, store: BlobStore, check: Callable[[], 
         stage: where it worked.
         store: takes the outputs' bytes.
         check: called between files; raises ``Interrupted``.
+        log: the name of the output that is no file which the command makes.
 
     Returns:
         The name of each output -> digest.
@@ -44,7 +47,7 @@ def collect(action: Action, stage: Stage, store: BlobStore, check: Callable[[], 
             link leads out of a tree.
         StorageError: if the store cannot take them.
     """
-    outputs = {named.name: named.artifact.tree for named in action.outputs}
+    outputs = {named.name: named.artifact.tree for named in action.outputs if named.name != log}
     _check_extra(action, stage, outputs)
     digests: dict[str, Digest] = {}
     for path, tree in outputs.items():

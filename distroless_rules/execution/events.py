@@ -11,6 +11,7 @@ from distroless_rules.actions.artifact import Artifact
 
 __all__ = [
     "ActionFinished",
+    "ActionPrinted",
     "ActionStarted",
     "BuildStarted",
     "Counts",
@@ -48,11 +49,19 @@ class ActionStarted:
 
 @dataclass(frozen=True, slots=True)
 class ActionFinished:
-    """An action has a result or has failed; ``milliseconds`` is 0 for a cached one."""
+    """An action has a result or has failed; ``milliseconds`` is what it took when it was performed."""
 
     action: Action
     ending: Ending
     milliseconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class ActionPrinted:
+    """The command of an action that succeeded printed ``text``, warnings for example."""
+
+    action: Action
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +99,16 @@ class Counts:
     fetched_bytes: int
 
 
-Event = BuildStarted | ActionStarted | ActionFinished | FetchStarted | FetchProgress | FetchFinished | Counts
+Event = (
+    BuildStarted
+    | ActionStarted
+    | ActionFinished
+    | ActionPrinted
+    | FetchStarted
+    | FetchProgress
+    | FetchFinished
+    | Counts
+)
 
 
 class Listener(Protocol):

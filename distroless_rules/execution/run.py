@@ -15,14 +15,15 @@ from typing import TYPE_CHECKING
 
 from distroless_rules.actions.action import Action
 from distroless_rules.actions.command import ROOT, Command
-from distroless_rules.errors import ActionError
+from distroless_rules.errors import ActionError, TestError
+from distroless_rules.execution import events
 from distroless_rules.execution.collecting import collect
 from distroless_rules.execution.pool import Pool
 from distroless_rules.execution.staging import Stage, stage
 from distroless_rules.execution.supply import Supply
 from distroless_rules.execution.trees import Trees
 from distroless_rules.storage import folder
-from distroless_rules.storage.store import ActionResult, LocalStore
+from distroless_rules.storage.store import ActionResult, LocalStore, copy_in
 from distroless_rules.values.digest import Digest
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ _OUTPUT = 64 << 20  # bytes that an action may print
 _FILE = 16 << 30  # bytes of the largest file that it may write
 _SHOWN = 1 << 14  # bytes of what it printed that are shown, at most
 _LINES = 100  # lines of that
+_LOGGED = 1 << 20  # bytes that are kept of what a test printed that failed
 
 
 class RunExecutor:
@@ -47,16 +49,29 @@ class RunExecutor:
         supply: gives the inputs.
         store: takes the outputs.
         pool: ends what runs when the build is interrupted.
+        trees: lays trees out.
+        listener: is told what commands print.
         keep: whether the folder of an action that fails stays, and how to enter it is said.
     """
 
-    def __init__(self, cache: Path, supply: Supply, store: LocalStore, pool: Pool, *, keep: bool = False) -> None:
+    def __init__(
+        self,
+        cache: Path,
+        supply: Supply,
+        store: LocalStore,
+        pool: Pool,
+        trees: Trees,
+        listener: events.Listener = events.ignore,
+        *,
+        keep: bool = False,
+    ) -> None:
         self._work = cache / folder.SANDBOXES
         self._supply = supply
         self._store = store
         self._pool = pool
+        self._listener = listener
         self._keep = keep
-        self._trees = Trees(cache, store)
+        self._trees = trees
         self._guard = threading.Lock()
         self._count = 0
 
@@ -79,25 +94,36 @@ class RunExecutor:
         """
         from distroless_rules.sandbox.sandbox import sandbox
 
-        begun = time.monotonic_ns()
         work = self._folder()
         kept = False
         try:
             staged = self._stage(action, inputs, work)
             request = self._request(action, inputs, work, staged)
+            begun = time.monotonic_ns()
             ended = sandbox().run(request, self._pool.check)
+            spent = (time.monotonic_ns() - begun) // 1_000_000
             for named in action.inputs:
                 self._supply.recheck(named.artifact, inputs[named.name])
             if ended.status or ended.limit:
                 kept = self._keep
-                raise _failed(action, ended, request, sandbox().command(request) if kept else None)
-            outputs = collect(action, staged, self._store, self._pool.check)
+                raise _failed(action, ended, request, spent, sandbox().command(request) if kept else None)
+            return self._take(action, staged, request, spent)
         except OSError as error:
             raise folder.refused(f"prepare {action.mnemonic} for {action.owner}", error) from error
         finally:
             if not kept:
                 folder.remove_tree(str(work))
-        return ActionResult(outputs, (time.monotonic_ns() - begun) // 1_000_000, _VERSION)
+
+    def _take(self, action: Action, staged: Stage, request: Request, spent: int) -> ActionResult:
+        """Take what a command left that succeeded: its outputs, and what it printed."""
+        log = Command.load(action.parameters).log
+        outputs = collect(action, staged, self._store, self._pool.check, log)
+        printed = copy_in(self._store, request.output) if _size(request.output) else None
+        if log:
+            outputs[log] = printed or copy_in(self._store, b"")
+        elif printed:
+            self._listener(events.ActionPrinted(action, _printed(request.output, _SHOWN)))
+        return ActionResult(outputs, spent, _VERSION, printed)
 
     def _folder(self) -> Path:
         with self._guard:
@@ -120,7 +146,8 @@ class RunExecutor:
                 trees[named.name] = self._trees.path(inputs[named.name])
             else:
                 files[named.name] = self._supply.open(named.artifact, inputs[named.name]).path
-        return stage(work, files, trees, [named.name for named in action.outputs])
+        log = Command.load(action.parameters).log
+        return stage(work, files, trees, [named.name for named in action.outputs if named.name != log])
 
     def _request(self, action: Action, inputs: Mapping[str, Digest], work: Path, staged: Stage) -> Request:
         from distroless_rules.sandbox.request import Limits, Request
@@ -138,7 +165,7 @@ class RunExecutor:
         )
 
 
-def _failed(action: Action, ended: Ended, request: Request, enter: list[str] | None) -> ActionError:
+def _failed(action: Action, ended: Ended, request: Request, spent: int, enter: list[str] | None) -> ActionError:
     """Say how a command ended, what it printed, and how to run it again."""
     import shlex
 
@@ -150,27 +177,40 @@ def _failed(action: Action, ended: Ended, request: Request, enter: list[str] | N
     }
     signal = ended.status - 128
     cause = causes.get(ended.limit) or (f"signal {signal} ended it" if signal > 0 else f"exit status {ended.status}")
+    again = [] if enter is None else [f"  to run it again in its sandbox: {shlex.join(enter)}"]
+    doing = f"perform {action.mnemonic} for {action.owner}"
+    if Command.load(action.parameters).log:
+        failed = TestError(doing, "\n".join([cause, *again]))
+        failed.printed, failed.milliseconds = _printed(request.output, _LOGGED), spent
+        failed.timeout = ended.limit == "time"
+        return failed
     parts = [cause, f"  command: {shlex.join(request.arguments)}"]
-    if printed := _printed(request.output):
+    if printed := _printed(request.output, _SHOWN):
         parts.append(f"  it printed:\n{printed}")
-    if enter is not None:
-        parts.append(f"  to run it again in its sandbox: {shlex.join(enter)}")
-    return ActionError(f"perform {action.mnemonic} for {action.owner}", "\n".join(parts))
+    return ActionError(doing, "\n".join([*parts, *again]))
 
 
-def _printed(path: Path) -> str:
-    """Give the end of what a command printed, fit to be shown on a terminal."""
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
+
+
+def _printed(path: Path, most: int) -> str:
+    """Give the end of what a command printed, fit to be shown on a terminal: ``most`` bytes, or some lines less."""
     try:
         with path.open("rb") as file:
             size = file.seek(0, os.SEEK_END)
-            file.seek(max(0, size - _SHOWN))
-            data = file.read(_SHOWN)
+            file.seek(max(0, size - most))
+            data = file.read(most)
     except FileNotFoundError:
         return ""
     text = "".join(
         letter if letter.isprintable() or letter in "\n\t" else "�" for letter in data.decode("utf-8", "replace")
     )
     lines = text.strip("\n").split("\n")
-    if size <= _SHOWN and len(lines) <= _LINES:
+    lines_shown = len(lines) if most > _SHOWN else _LINES
+    if size <= most and len(lines) <= lines_shown:
         return "\n".join(lines)
-    return "\n".join(["[... the beginning is left out]", *lines[-_LINES:]])
+    return "\n".join(["[... the beginning is left out]", *lines[-lines_shown:]])

@@ -11,7 +11,6 @@ caller's thread; a pool performs actions, the longest remaining path first, and 
 from __future__ import annotations
 
 import queue
-import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -214,7 +213,7 @@ class _Run:
         if result is None or self._wants_absent(action, result):
             self._start(position)
         else:
-            self._finish(position, result, events.Ending.CACHED)
+            self._finish(position, result, events.Ending.CACHED, result.milliseconds)
 
     def _wants_absent(self, action: Action, result: ActionResult) -> bool:
         paths = self._wanted_paths
@@ -260,7 +259,6 @@ class _Run:
     def _perform(self, position: int, inputs: Mapping[str, Digest]) -> None:
         """Perform an action; runs on a thread of the pool."""
         action = self._plan.actions[position]
-        begun = time.monotonic_ns()
         try:
             self._check()
             self._listener(events.ActionStarted(action))
@@ -268,10 +266,9 @@ class _Run:
         except BaseException as error:  # noqa: BLE001 - carried to the scheduler's thread
             self._messages.put(partial(self._stumble, position, error))
             return
-        spent = (time.monotonic_ns() - begun) // 1_000_000
-        self._messages.put(partial(self._finish, position, result, events.Ending.RAN, spent))
+        self._messages.put(partial(self._finish, position, result, events.Ending.RAN, result.milliseconds))
 
-    def _finish(self, position: int, result: ActionResult, ending: events.Ending, spent: int = 0) -> None:
+    def _finish(self, position: int, result: ActionResult, ending: events.Ending, spent: int) -> None:
         """Pass an action's result on."""
         action = self._plan.actions[position]
         known = self._known

@@ -6,12 +6,14 @@ import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, TypeVar
 
 from distroless_rules.actions.action import Action
 from distroless_rules.errors import FormatError, InternalError
 from distroless_rules.execution.pool import Pool
 from distroless_rules.execution.supply import Supply
+from distroless_rules.execution.trees import Trees
 from distroless_rules.storage.store import ActionResult, BlobSink, BlobStore
 from distroless_rules.tools.tool import InputFile, Sink, Tool
 from distroless_rules.values.digest import Digest
@@ -30,13 +32,15 @@ class ToolExecutor:
         supply: gives the inputs.
         store: takes the outputs.
         pool: the threads that tools share through ``Workbench.map``.
+        trees: lays trees out.
     """
 
-    def __init__(self, tools: Mapping[str, Tool], supply: Supply, store: BlobStore, pool: Pool) -> None:
+    def __init__(self, tools: Mapping[str, Tool], supply: Supply, store: BlobStore, pool: Pool, trees: Trees) -> None:
         self._tools = tools
         self._supply = supply
         self._store = store
         self._pool = pool
+        self._trees = trees
 
     def version(self, action: Action) -> str:
         """Give the version of the action's tool."""
@@ -57,7 +61,7 @@ class ToolExecutor:
         tool = self._tool(action)
         begun = time.monotonic_ns()
         files = {named.name: self._supply.open(named.artifact, inputs[named.name]) for named in action.inputs}
-        bench = _Bench(action, files, self._store, self._pool)
+        bench = _Bench(action, files, self._store, self._pool, self._trees)
         try:
             tool.perform(bench)
         except (OSError, FormatError):
@@ -86,11 +90,14 @@ class ToolExecutor:
 class _Bench:
     """The workbench of one action (see ``tools.tool.Workbench``)."""
 
-    def __init__(self, action: Action, files: Mapping[str, InputFile], store: BlobStore, pool: Pool) -> None:
+    def __init__(
+        self, action: Action, files: Mapping[str, InputFile], store: BlobStore, pool: Pool, trees: Trees
+    ) -> None:
         self._action = action
         self._files = files
         self._store = store
         self._pool = pool
+        self._trees = trees
         self._parameters: Mapping[str, Any] = json.loads(action.parameters)
         self.open = {named.name for named in action.outputs}
         self.made: dict[str, Digest] = {}
@@ -111,6 +118,12 @@ class _Bench:
         with self._store.sink() as sink:
             yield _Output(sink, self._pool.check)
         self.made[name] = sink.digest
+
+    def check(self) -> None:
+        self._pool.check()
+
+    def lay_out(self, name: str) -> Path:
+        return self._trees.path(self._files[name].digest)
 
     def map(self, function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
         return self._pool.map(function, items)

@@ -68,8 +68,11 @@ def _files_(what, files):
         fail("%s must be a list or depset of Files, not %s" % (what, type(files)))
     return [id_("what %s holds" % what, file) for file in files]
 
-def _run_(*, executable, outputs, root, inputs = [], tools = [], arguments = [], env = {}, mnemonic = "Run", progress_message = "", timeout = 3600):
-    """An action that runs a program in a sandbox whose `/` is `root`; it sees its inputs and nothing else."""
+def _run_(*, executable, outputs, root, inputs = [], tools = [], arguments = [], env = {}, mnemonic = "Run", progress_message = "", timeout = 3600, log = None):
+    """An action that runs a program in a sandbox whose `/` is `root`; it sees its inputs and nothing else.
+
+    `log`, a File, takes what it prints.
+    """
     program = executable
     extra = []
     if is_file_(executable):
@@ -92,6 +95,7 @@ def _run_(*, executable, outputs, root, inputs = [], tools = [], arguments = [],
         "root": id_("root", root),
         "inputs": _files_("inputs", inputs) + _files_("tools", tools) + extra,
         "outputs": _files_("outputs", outputs),
+        "log": id_("log", log) if log != None else None,
         "arguments": words,
         "environment": env,
         "progress": progress_message,

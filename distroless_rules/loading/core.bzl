@@ -66,12 +66,15 @@ toolchain = rule(
 )
 
 def _test_suite(ctx):
-    return [DefaultInfo(files = depset(transitive = [test[DefaultInfo].files for test in ctx.attr.tests]))]
+    return [
+        DefaultInfo(files = depset(transitive = [test[DefaultInfo].files for test in ctx.attr.tests])),
+        TestInfo(logs = depset(transitive = [test[TestInfo].logs for test in ctx.attr.tests])),
+    ]
 
 test_suite = rule(
     implementation = _test_suite,
     doc = "A name for some tests.",
-    attrs = {"tests": attr.label_list(doc = "The tests.")},
+    attrs = {"tests": attr.label_list(providers = [TestInfo], doc = "The tests.")},
 )
 
 native = struct(

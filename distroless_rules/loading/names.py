@@ -40,7 +40,7 @@ _IN_BUILD = _IN_BOTH | {
     "existing_rule",
     "existing_rules",
 }
-_IN_BZL = _IN_BOTH | {"rule", "attr", "provider", "depset", "DefaultInfo", "OciLayoutInfo"}
+_IN_BZL = _IN_BOTH | {"rule", "attr", "provider", "depset", "DefaultInfo", "OciLayoutInfo", "TestInfo"}
 _CORE_RULES = frozenset(
     {
         "alias",

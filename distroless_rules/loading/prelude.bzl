@@ -48,6 +48,12 @@ OciLayoutInfo = provider(
 )
 OciLayoutInfo(_export = "OciLayoutInfo")
 
+TestInfo = provider(
+    doc = "Tests; `distroless test` runs the actions that make their logs, each a run action with `log`.",
+    fields = {"logs": "A depset of Files: for each test the one that takes what it prints."},
+)
+TestInfo(_export = "TestInfo")
+
 # --- depset ---------------------------------------------------------------------------------------------------------
 
 def depset(direct = [], *, order = "default", transitive = []):
@@ -223,7 +229,9 @@ def _with_defaults_(given, request):
 def _summary_(given):
     """What the spine must know of a target that was asked for: file numbers only."""
     layout = given.get(OciLayoutInfo)
+    tests = given.get(TestInfo)
     return {
+        "tests": [] if tests == None else [id_("what TestInfo.logs holds", log) for log in tests.logs.to_list()],
         "files": [id_("what DefaultInfo.files holds", file) for file in given[DefaultInfo].files.to_list()],
         "layout": None if layout == None else {
             "descriptor": id_("OciLayoutInfo.descriptor", layout.descriptor),

@@ -172,6 +172,14 @@ CertificatesInfo = provider(
 )
 
 ImageInfo = provider(
-    doc = "An image: its manifest and config, and the descriptor by which an index names it.",
-    fields = ["manifest", "config", "descriptor", "layers", "report", "platform"],
+    doc = "An image.",
+    fields = {
+        "manifest": "Its manifest.",
+        "config": "Its config.",
+        "descriptor": "The descriptor by which an index names it.",
+        "layers": "Its layers.",
+        "report": "What is in it and why.",
+        "platform": "What it is for.",
+        "tree": "A directory File: its files, laid out where somebody needs them.",
+    },
 )

@@ -23,7 +23,6 @@ from distroless_rules.sandbox.watch import passed
 
 __all__ = ["Bubblewrap"]
 
-_USER = "1000"
 _HOST = "build"
 _TICK = 0.1  # seconds between two looks at what runs, at most
 _SPARE = 2000  # processes
@@ -49,10 +48,14 @@ class Bubblewrap:
 
     def command(self, request: Request) -> list[str]:
         """Give the command line that runs the request once more, by hand."""
-        mounts = [("--ro-bind", request.root, "/"), ("--ro-bind", request.inputs, "/build")]
+        mounts = [("--ro-bind", request.root, "/")] if "/" not in request.own else []
+        mounts += [("--bind", folder, path) for path, folder in sorted(request.own.items())]
+        if request.inputs is not None:
+            mounts.append(("--ro-bind", request.inputs, "/build"))
         mounts += [("--ro-bind", folder, f"/build/{path}") for path, folder in sorted(request.mounts.items())]
         mounts += [("--bind", folder, f"/build/{path}") for path, folder in sorted(request.writable.items())]
-        words = [self._program, "--unshare-user", "--unshare-all", "--disable-userns", "--uid", _USER, "--gid", _USER]
+        words = [self._program, "--unshare-user", "--unshare-all", "--disable-userns"]
+        words += ["--uid", str(request.user[0]), "--gid", str(request.user[1])]
         words += ["--hostname", _HOST, "--cap-drop", "ALL", "--new-session", "--die-with-parent", "--clearenv"]
         for option, source, target in mounts:
             words += [option, str(source), target]
@@ -60,7 +63,7 @@ class Bubblewrap:
         # proc_sys_permission in the kernel's fs/proc/proc_sysctl.c asks for no capability.
         words += ["--proc", "/proc", "--remount-ro", "/proc", "--dev", "/dev"]
         words += ["--size", str(_TMP), "--tmpfs", _SCRATCH]
-        words += ["--chdir", "/build"]
+        words += ["--chdir", request.folder]
         for name, value in sorted(request.environment.items()):
             words += ["--setenv", name, value]
         return [*words, "--", *request.arguments]
@@ -96,12 +99,14 @@ class Bubblewrap:
     def _start(self, request: Request, told: int, held: int) -> subprocess.Popen[bytes]:
         words = self.command(request)
         words[1:1] = ["--info-fd", str(told), "--block-fd", str(held)]
-        with request.output.open("ab") as output:
+        with ExitStack() as stack:
+            output = stack.enter_context(request.output.open("ab"))
+            errors = output if request.errors is None else stack.enter_context(request.errors.open("ab"))
             return subprocess.Popen(
                 words,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
-                stderr=output,
+                stderr=errors,
                 env={},
                 pass_fds=(told, held),
                 umask=0o022,

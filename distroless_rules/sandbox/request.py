@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 __all__ = ["Ended", "Limits", "Request"]
@@ -33,24 +33,33 @@ class Request:
     """A command and its world. Paths within are those of the sandbox, unless they are ``Path`` values.
 
     Attributes:
-        root: a laid-out tree that becomes ``/``, read-only; it has the empty folders build, dev, proc and tmp.
-        inputs: the folder that becomes ``/build``, read-only; the command works there.
+        root: a laid-out tree that becomes ``/``, read-only; it has the empty folders dev, proc and tmp, and build where
+            there are inputs.
+        inputs: the folder that becomes ``/build``, read-only; None for none.
         mounts: path below ``/build`` -> a folder that is mounted there, read-only.
         writable: path below ``/build`` -> a folder that is mounted there, writable.
         arguments: the program and its arguments; a program without a slash is found through ``PATH``.
-        environment: all variables but ``PWD``, which is ``/build``.
-        output: a file that takes standard output and standard error.
+        environment: all variables but ``PWD``, which is the folder.
+        output: a file that takes standard output and, unless it has a file of its own, standard error.
         limits: what it may use.
+        folder: where the command works.
+        own: path of a folder of the root, ``/`` for all -> a folder that is mounted there, writable.
+        errors: a file that takes standard error; None for ``output``.
+        user: the numbers of user and group that the command has within.
     """
 
     root: Path
-    inputs: Path
+    inputs: Path | None
     mounts: Mapping[str, Path]
     writable: Mapping[str, Path]
     arguments: tuple[str, ...]
     environment: Mapping[str, str]
     output: Path
     limits: Limits
+    folder: str = "/build"
+    own: Mapping[str, Path] = field(default_factory=dict)
+    errors: Path | None = None
+    user: tuple[int, int] = (1000, 1000)
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,11 +57,13 @@ class ActionResult:
         outputs: the name of each declared output -> its digest.
         milliseconds: how long the action took when it was run.
         code: the version of the code that performed it.
+        printed: what the command of a run action printed, if it printed anything.
     """
 
     outputs: Mapping[str, Digest]
     milliseconds: int = 0
     code: str = ""
+    printed: Digest | None = None
 
 
 class BlobSink(Protocol):
@@ -159,7 +161,8 @@ def check_expected(found: Digest, expected: Digest | None) -> None:
 def dump_result(key: str, result: ActionResult) -> bytes:
     """Write a result as one line of checksum and one of JSON; damage and a wrong key show on reading."""
     outputs = {name: [digest.hash, digest.size] for name, digest in result.outputs.items()}
-    body = json.dumps([key, outputs, result.milliseconds, result.code], separators=(",", ":")).encode()
+    printed = [result.printed.hash, result.printed.size] if result.printed else None
+    body = json.dumps([key, outputs, result.milliseconds, result.code, printed], separators=(",", ":")).encode()
     return b"%s\n%s\n" % (hashlib.sha256(body).hexdigest().encode(), body)
 
 
@@ -173,8 +176,9 @@ def load_result(key: str, data: bytes) -> ActionResult:
     if end != b"\n" or hashlib.sha256(body).hexdigest().encode() != check:
         raise FormatError(f"read the action result {key}", "it is damaged")
     try:
-        kept, outputs, milliseconds, code = json.loads(body)
-        result = ActionResult({name: Digest(*digest) for name, digest in outputs.items()}, milliseconds, code)
+        kept, outputs, milliseconds, code, printed = json.loads(body)
+        made = {name: Digest(*digest) for name, digest in outputs.items()}
+        result = ActionResult(made, milliseconds, code, Digest(*printed) if printed else None)
     except (ValueError, TypeError, AttributeError) as error:
         raise FormatError(f"read the action result {key}", f"it is not one of ours: {error}") from error
     if kept != key:

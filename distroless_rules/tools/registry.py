@@ -16,6 +16,7 @@ _MODULES = {
     "ExpandTemplate": "expand_template",
     "Image": "image",
     "ImageIndex": "image_index",
+    "ImageTest": "image_test",
     "Layer": "layer",
     "NodeModules": "node_modules",
     "Wheels": "wheels",

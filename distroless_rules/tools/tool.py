@@ -59,6 +59,12 @@ class Workbench(Protocol):
     def output(self, name: str) -> AbstractContextManager[Sink]:
         """Open the declared output ``name`` for writing, once; it counts only if the block ends without an error."""
 
+    def check(self) -> None:
+        """Raise ``Interrupted`` if the build is being ended; for what takes long without writing."""
+
+    def lay_out(self, name: str) -> Path:
+        """Give the input ``name``, a tree, as a folder; to be read, never written."""
+
     def map(self, function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
         """Apply ``function`` on all cores, giving results in order and reading few ``items`` ahead."""
 

@@ -16,6 +16,7 @@ from distroless_rules.execution.cached import Cached
 from distroless_rules.execution.executor import Executor
 from distroless_rules.execution.key import key
 from distroless_rules.execution.tool import ToolExecutor
+from distroless_rules.execution.trees import Trees
 from distroless_rules.storage.store import ActionResult, MissingBlobError, copy_in
 from distroless_rules.tools.tool import Tool, Workbench
 from distroless_rules.values.digest import EMPTY, Digest
@@ -31,7 +32,9 @@ def _forgetful(parts: Open) -> Executor:
 
 
 EXECUTORS: dict[str, Callable[[Mapping[str, Tool], Open], Executor]] = {
-    "tool": lambda tools, parts: ToolExecutor(tools, parts.supply, parts.store, parts.pool),
+    "tool": lambda tools, parts: ToolExecutor(
+        tools, parts.supply, parts.store, parts.pool, Trees(parts.store.root, parts.store)
+    ),
     "cached": lambda tools, parts: parts.executor,
     "cached twice": lambda tools, parts: _forgetful(parts),
 }

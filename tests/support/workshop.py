@@ -34,6 +34,7 @@ from distroless_rules.execution.scheduler import Outcome, execute
 from distroless_rules.execution.sources import Sources, table_path
 from distroless_rules.execution.supply import Supply
 from distroless_rules.execution.tool import ToolExecutor
+from distroless_rules.execution.trees import Trees
 from distroless_rules.storage.disk import DiskStore
 from distroless_rules.storage.store import copy_in
 from distroless_rules.tools.tool import Tool, Workbench
@@ -187,8 +188,10 @@ class Workshop:
         with DiskStore(self.cache) as store, Pool(self.jobs) as pool:
             sources = Sources(self.root, table_path(self.cache, self.root))
             supply = Supply(store, sources, _Mirror(self.mirror, store))
-            commands = RunExecutor(self.cache, supply, store, pool, keep=self.keep)
-            executor = Cached(ByKind(ToolExecutor(self.tools, supply, store, pool), commands), store, store)
+            trees = Trees(self.cache, store)
+            commands = RunExecutor(self.cache, supply, store, pool, trees, keep=self.keep)
+            tools = ToolExecutor(self.tools, supply, store, pool, trees)
+            executor = Cached(ByKind(tools, commands), store, store)
             yield Open(store, sources, supply, pool, executor)
 
     def build(

@@ -3,6 +3,7 @@
 load("//rules:providers.bzl", "CcInfo", "CcToolchainInfo", "RuntimeInfo")
 load("//rules/private:files.bzl", "data_entries", "entry")
 load("//rules/private:roots.bzl", "runtime")
+load("//rules/private:tests.bzl", "TEST_ATTRIBUTES", "tested")
 
 _C = ["c", "s", "S"]
 _CXX = ["cc", "cpp", "cxx", "C"]
@@ -149,14 +150,27 @@ cc_library = rule(
     provides = [CcInfo],
 )
 
+def _cc_test(ctx):
+    return tested(ctx, _cc_binary(ctx))
+
+_PROGRAM = _attributes(
+    path = attr.string(doc = "Where it is in an image; `/usr/local/bin/<name>` without it."),
+    data = attr.label_list(allow_files = True, doc = "Files that it reads when it runs; in an image below `/usr/local/share/<name>`, as below the BUILD file."),
+    strip = attr.bool(default = True, doc = "Whether symbols are left out."),
+)
+
 cc_binary = rule(
     implementation = _cc_binary,
     doc = "A program of C or C++.",
-    attrs = _attributes(
-        path = attr.string(doc = "Where it is in an image; `/usr/local/bin/<name>` without it."),
-        data = attr.label_list(allow_files = True, doc = "Files that it reads when it runs; in an image below `/usr/local/share/<name>`, as below the BUILD file."),
-        strip = attr.bool(default = True, doc = "Whether symbols are left out."),
-    ),
+    attrs = _PROGRAM,
     executable = True,
+    provides = [RuntimeInfo],
+)
+
+cc_test = rule(
+    implementation = _cc_test,
+    doc = "A program of C or C++ that passes by ending with exit status 0.",
+    attrs = _PROGRAM | TEST_ATTRIBUTES,
+    test = True,
     provides = [RuntimeInfo],
 )

@@ -3,6 +3,7 @@
 load("//rules:providers.bzl", "GoInfo", "GoToolchainInfo", "RuntimeInfo")
 load("//rules/private:files.bzl", "data_entries", "entry")
 load("//rules/private:roots.bzl", "runtime")
+load("//rules/private:tests.bzl", "TEST_ATTRIBUTES", "tested")
 
 # The build cache must be writable: links to what the toolchain compiled, in a folder of the command's own.
 # Messages have the paths that go sees, from the module's folder on; people see theirs from the workspace on.
@@ -10,11 +11,14 @@ _BUILD = """
 cp -rs "$PWD/$1" /tmp/cache
 export GOCACHE=/tmp/cache
 out=$PWD/$2
-shift 2
-module=$1
-shift
+module=$3
+shift 3
 cd "$module"
-go build -o "$out" "$@" 2>/tmp/messages && exit
+case $1 in
+    test) shift; set -- test -c -vet=off -o "$out" "$@" ;;
+    build) shift; set -- build -o "$out" "$@" ;;
+esac
+go "$@" 2>/tmp/messages && exit
 sed -E "s|^(\\./)?([^ :]+\\.go:[0-9])|${module#.}/\\2|; s|^/||" /tmp/messages >&2
 exit 1
 """
@@ -39,7 +43,7 @@ def _module(ctx, sources):
                     folder = above
     return folder
 
-def _main(ctx, module):
+def _main(ctx, module, tests):
     """The arguments that name the main package: its folder in the module, or its files."""
     if module != None:
         below = ctx.label.package if module == "." else ctx.label.package[len(module) + 1:]
@@ -47,17 +51,17 @@ def _main(ctx, module):
         return ["./" + "/".join(parts)]
     if ctx.attr.main != ".":
         fail("there is no go.mod among the sources, in which \"main\" could be looked for")
-    files = [file for file in ctx.files.srcs if file.extension == "go" and not file.basename.endswith("_test.go")]
+    files = [file for file in ctx.files.srcs if file.extension == "go" and (tests or not file.basename.endswith("_test.go"))]
     for file in files:
         if file.dirname != files[0].dirname:
             fail("%s and %s are in different folders; packages of one program need a go.mod" % (files[0].short_path, file.short_path))
     return [file.basename for file in files]
 
-def _go_binary(ctx):
+def _go_program(ctx, verb):
     toolchain = ctx.attr.toolchain[GoToolchainInfo]
     sources = _sources(ctx)
     module = _module(ctx, sources.to_list())
-    main = _main(ctx, module)
+    main = _main(ctx, module, verb == "test")
     if not main:
         fail("there is no source of Go in srcs")
     out = ctx.actions.declare_file(ctx.label.name)
@@ -68,6 +72,7 @@ def _go_binary(ctx):
     args.add(out)
     folders = [file.dirname for file in ctx.files.srcs if file.extension == "go"]
     args.add(module if module != None else folders[0] or ".")
+    args.add(verb)
     args.add("-ldflags=" + " ".join(ldflags))
     if ctx.attr.build_tags:
         args.add("-tags=" + ",".join(ctx.attr.build_tags))
@@ -107,19 +112,35 @@ go_library = rule(
     provides = [GoInfo],
 )
 
+def _go_binary(ctx):
+    return _go_program(ctx, "build")
+
+def _go_test(ctx):
+    return tested(ctx, _go_program(ctx, "test"))
+
+_PROGRAM = _SOURCES | {
+    "main": attr.string(default = ".", doc = "The folder of the main package, below the BUILD file's."),
+    "build_tags": attr.string_list(doc = "Build constraints that hold."),
+    "x_defs": attr.string_dict(doc = "From `package.variable` to the text that it begins with."),
+    "gc_goopts": attr.string_list(doc = "Options of the compiler."),
+    "strip": attr.bool(default = True, doc = "Whether symbols are left out."),
+    "path": attr.string(doc = "Where it is in an image; `/usr/local/bin/<name>` without it."),
+    "data": attr.label_list(allow_files = True, doc = "Files that it reads when it runs; in an image below `/usr/local/share/<name>`, as below the BUILD file."),
+    "toolchain": attr.label(default = "@distroless_rules//toolchains:go", providers = [GoToolchainInfo], stage = "build", doc = "The compiler: a `go_toolchain`."),
+}
+
 go_binary = rule(
     implementation = _go_binary,
     doc = "A program of Go, linked statically: of a module, with modules in vendor/, or of files that import the standard library alone.",
-    attrs = _SOURCES | {
-        "main": attr.string(default = ".", doc = "The folder of the main package, below the BUILD file's."),
-        "build_tags": attr.string_list(doc = "Build constraints that hold."),
-        "x_defs": attr.string_dict(doc = "From `package.variable` to the text that it begins with."),
-        "gc_goopts": attr.string_list(doc = "Options of the compiler."),
-        "strip": attr.bool(default = True, doc = "Whether symbols are left out."),
-        "path": attr.string(doc = "Where it is in an image; `/usr/local/bin/<name>` without it."),
-        "data": attr.label_list(allow_files = True, doc = "Files that it reads when it runs; in an image below `/usr/local/share/<name>`, as below the BUILD file."),
-        "toolchain": attr.label(default = "@distroless_rules//toolchains:go", providers = [GoToolchainInfo], stage = "build", doc = "The compiler: a `go_toolchain`."),
-    },
+    attrs = _PROGRAM,
     executable = True,
+    provides = [RuntimeInfo],
+)
+
+go_test = rule(
+    implementation = _go_test,
+    doc = "Tests of a Go package, those in `_test.go` files.",
+    attrs = _PROGRAM | TEST_ATTRIBUTES,
+    test = True,
     provides = [RuntimeInfo],
 )

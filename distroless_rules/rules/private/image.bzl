@@ -3,6 +3,7 @@
 load("//rules:providers.bzl", "CertificatesInfo", "DebInfo", "FilesInfo", "GroupInfo", "ImageInfo", "OsReleaseInfo", "RuntimeInfo", "UserInfo")
 load("//rules/private:files.bzl", "file_rows")
 load("//rules/private:layers.bzl", "deb_layers", "sum_of", "weight")
+load("//rules/private:roots.bzl", "put_together")
 
 _WELL_KNOWN = {"root": "0", "nonroot": "65532"}
 
@@ -114,7 +115,7 @@ def _layer(ctx, name, recipe, blobs, kib):
     return struct(blob = blob, descriptor = descriptor, name = name)
 
 def _layers(ctx, found, closure):
-    """Writes every layer; gives them in order, with the report of what is in them."""
+    """Writes every layer; gives them in order, the report of what is in them, and all their files as one tree."""
     least = 1 + int(bool(closure.debs)) + int(bool(found.entries))
     if ctx.attr.layer_budget < least:
         fail("a layer_budget of %d is too small; debs, system files and files of no deb need %d layers here" % (ctx.attr.layer_budget, least))
@@ -131,7 +132,9 @@ def _layers(ctx, found, closure):
     if found.entries:
         files = {each.file: True for each in found.entries if each.file != None}
         layers.append(("application", _layer(ctx, "app", composed["recipe/app"], list(files), 1)))
-    return layers, composed["report"]
+    blobs = [deb.tree for deb in closure.debs + closure.base] + [composed["generated"]]
+    tree = put_together(ctx, ctx.label.name + ".tree", composed, blobs, found.entries, folders = ["dev", "proc", "sys", "tmp"])
+    return layers, composed["report"], tree
 
 def _user_number(name, users):
     """The number of an account that the BUILD files declare; other names are the debs' and stay names."""
@@ -153,7 +156,7 @@ def _distroless_image(ctx):
         exclude = [item for item in ctx.attr.exclude if not item.startswith("/")],
         keep = [item for item in ctx.attr.keep if not item.startswith("/")],
     )
-    layers, report = _layers(ctx, found, closure)
+    layers, report, tree = _layers(ctx, found, closure)
     outputs = {part: ctx.actions.declare_file("%s.%s" % (ctx.label.name, part)) for part in ("config", "manifest", "descriptor")}
     ctx.actions.tool(
         mnemonic = "Image",
@@ -188,6 +191,7 @@ def _distroless_image(ctx):
             layers = blobs,
             report = report,
             platform = ctx.platform.name,
+            tree = tree,
         ),
     ]
 

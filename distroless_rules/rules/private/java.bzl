@@ -3,6 +3,7 @@
 load("//rules:providers.bzl", "JavaInfo", "JavaToolchainInfo", "RuntimeInfo")
 load("//rules/private:files.bzl", "data_entries", "entry")
 load("//rules/private:roots.bzl", "runtime")
+load("//rules/private:tests.bzl", "TEST_ATTRIBUTES", "tested")
 
 # Entries of a jar in the order of their names, all of one date: the first that its format knows, made round.
 _JAR = """
@@ -130,15 +131,28 @@ java_import = rule(
     provides = [JavaInfo],
 )
 
+def _java_test(ctx):
+    return tested(ctx, _java_binary(ctx))
+
+_PROGRAM = _SOURCES | {
+    "main_class": attr.string(mandatory = True, doc = "The class whose `main` runs."),
+    "jvm_flags": attr.string_list(doc = "Options of the Java that runs it: `-Xmx256m`."),
+    "runtime_deps": attr.label_list(providers = [JavaInfo], stage = "build", doc = "Libraries that it needs only when it runs."),
+    "path": attr.string(doc = "The folder of the jars in an image; `/usr/local/lib/<name>` without it."),
+    "data": attr.label_list(allow_files = True, doc = "Files that it reads when it runs; in an image below `/usr/local/share/<name>`, as below the BUILD file."),
+}
+
 java_binary = rule(
     implementation = _java_binary,
     doc = "A program of Java: in an image its jars and the Java that runs them.",
-    attrs = _SOURCES | {
-        "main_class": attr.string(mandatory = True, doc = "The class whose `main` runs."),
-        "jvm_flags": attr.string_list(doc = "Options of the Java that runs it: `-Xmx256m`."),
-        "runtime_deps": attr.label_list(providers = [JavaInfo], stage = "build", doc = "Libraries that it needs only when it runs."),
-        "path": attr.string(doc = "The folder of the jars in an image; `/usr/local/lib/<name>` without it."),
-        "data": attr.label_list(allow_files = True, doc = "Files that it reads when it runs; in an image below `/usr/local/share/<name>`, as below the BUILD file."),
-    },
+    attrs = _PROGRAM,
+    provides = [RuntimeInfo],
+)
+
+java_test = rule(
+    implementation = _java_test,
+    doc = "A program of Java that passes by ending with exit status 0.",
+    attrs = _PROGRAM | TEST_ATTRIBUTES,
+    test = True,
     provides = [RuntimeInfo],
 )

@@ -3,6 +3,7 @@
 load("//rules:providers.bzl", "JsInfo", "NodeToolchainInfo", "RuntimeInfo")
 load("//rules/private:files.bzl", "entry")
 load("//rules/private:roots.bzl", "runtime")
+load("//rules/private:tests.bzl", "TEST_ATTRIBUTES", "tested")
 
 def _info(ctx):
     deps = [dep[JsInfo] for dep in ctx.attr.deps]
@@ -95,15 +96,28 @@ npm_packages = rule(
     provides = [JsInfo],
 )
 
+def _js_test(ctx):
+    return tested(ctx, _js_binary(ctx))
+
+_PROGRAM = _FILES | {
+    "main": attr.string(doc = "The file that runs: below the BUILD file, or `node_modules/...`; `<name>.js`, or the only one, without it."),
+    "node_options": attr.string_list(doc = "Options of Node."),
+    "path": attr.string(doc = "The folder in an image; `/usr/local/lib/<name>` without it."),
+    "toolchain": attr.label(default = "@distroless_rules//toolchains:node", providers = [NodeToolchainInfo], doc = "The Node: a `node_toolchain`."),
+}
+
 js_binary = rule(
     implementation = _js_binary,
     doc = "A program for Node: in an image a folder with its modules and packages.",
-    attrs = _FILES | {
-        "main": attr.string(doc = "The file that runs: below the BUILD file, or `node_modules/...`; `<name>.js`, or the only one, without it."),
-        "node_options": attr.string_list(doc = "Options of Node."),
-        "path": attr.string(doc = "The folder in an image; `/usr/local/lib/<name>` without it."),
-        "toolchain": attr.label(default = "@distroless_rules//toolchains:node", providers = [NodeToolchainInfo], doc = "The Node: a `node_toolchain`."),
-    },
+    attrs = _PROGRAM,
     executable = True,
+    provides = [JsInfo, RuntimeInfo],
+)
+
+js_test = rule(
+    implementation = _js_test,
+    doc = "A program for Node that passes by ending with exit status 0.",
+    attrs = _PROGRAM | TEST_ATTRIBUTES,
+    test = True,
     provides = [JsInfo, RuntimeInfo],
 )

@@ -3,6 +3,7 @@
 load("//rules:providers.bzl", "PyInfo", "PyToolchainInfo", "RuntimeInfo")
 load("//rules/private:files.bzl", "entry")
 load("//rules/private:roots.bzl", "runtime")
+load("//rules/private:tests.bzl", "TEST_ATTRIBUTES", "tested")
 
 _MAIN = """\
 import runpy
@@ -123,15 +124,28 @@ py_requirements = rule(
     provides = [PyInfo],
 )
 
+def _py_test(ctx):
+    return tested(ctx, _py_binary(ctx))
+
+_PROGRAM = _FILES | {
+    "main": attr.string(doc = "The file that runs; `<name>.py`, or the only one, without it."),
+    "module": attr.string(doc = "In place of `main` a module that runs, as by `python -m`: of a wheel for example."),
+    "path": attr.string(doc = "The folder in an image; `/usr/local/lib/<name>` without it."),
+    "toolchain": _TOOLCHAIN,
+}
+
 py_binary = rule(
     implementation = _py_binary,
     doc = "A program of Python: in an image a folder that the interpreter starts, with its modules and wheels.",
-    attrs = _FILES | {
-        "main": attr.string(doc = "The file that runs; `<name>.py`, or the only one, without it."),
-        "module": attr.string(doc = "In place of `main` a module that runs, as by `python -m`: of a wheel for example."),
-        "path": attr.string(doc = "The folder in an image; `/usr/local/lib/<name>` without it."),
-        "toolchain": _TOOLCHAIN,
-    },
+    attrs = _PROGRAM,
     executable = True,
+    provides = [PyInfo, RuntimeInfo],
+)
+
+py_test = rule(
+    implementation = _py_test,
+    doc = "A program of Python that passes by ending with exit status 0.",
+    attrs = _PROGRAM | TEST_ATTRIBUTES,
+    test = True,
     provides = [PyInfo, RuntimeInfo],
 )

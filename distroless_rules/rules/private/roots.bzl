@@ -3,9 +3,6 @@
 load("//rules:providers.bzl", "RuntimeInfo")
 load("//rules/private:files.bzl", "file_rows")
 
-def _two_digits(number):
-    return ("0" if number < 10 else "") + str(number)
-
 def lay_root(ctx, name, closure, entries = [], keep = [], links = {}):
     """Puts debs and files together.
 
@@ -44,15 +41,34 @@ def lay_root(ctx, name, closure, entries = [], keep = [], links = {}):
         progress_message = "Composing %s (%d debs)" % (ctx.label.canonical, len(closure.debs)),
         stage = "build",
     )
+    blobs = [deb.tree for deb in closure.debs + closure.base] + [composed["generated"]]
+    # What a sandbox mounts something on is empty.
+    return put_together(ctx, name, composed, blobs, entries, empty = ["build", "dev", "proc", "sys", "tmp"], links = links)
+
+def put_together(ctx, name, composed, blobs, entries, empty = [], folders = [], links = {}):
+    """Makes a tree of what the tool Compose decided.
+
+    Args:
+        ctx: the rule's.
+        name: the tree's.
+        composed: the outputs of Compose.
+        blobs: what holds the bytes of debs' files, and what Compose generated.
+        entries: the other files, as FilesInfo has them.
+        empty: folders that are there, without what debs ship in them.
+        folders: folders that are there.
+        links: from paths, without the first slash, to what further symbolic links say.
+
+    Returns:
+        A directory File.
+    """
     tree = ctx.actions.declare_directory(name)
-    blobs = [deb.tree for deb in closure.debs + closure.base] + [composed["generated"]] + [each.file for each in entries if each.file != None]
-    blobs = list({blob: True for blob in blobs})
+    sources = {blob: True for blob in blobs + [each.file for each in entries if each.file != None]}
+    inputs = {part: file for part, file in composed.items() if part.startswith("recipe/")}
     ctx.actions.tool(
         mnemonic = "BuildRoot",
-        inputs = {part: composed[part] for part in ("recipe/00", "recipe/system", "recipe/app")} |
-                 {"blob/" + _two_digits(at): blob for at, blob in enumerate(blobs)},
+        inputs = inputs | {"blob/%d" % at: blob for at, blob in enumerate(sources)},
         outputs = {"tree": tree},
-        parameters = {"links": links},
+        parameters = {"empty": empty, "folders": folders, "links": links},
         progress_message = "Putting %s together" % ctx.label.canonical,
         stage = "build",
     )

@@ -3,6 +3,7 @@
 load("//rules:providers.bzl", "RuntimeInfo", "RustInfo", "RustToolchainInfo")
 load("//rules/private:files.bzl", "data_entries", "entry")
 load("//rules/private:roots.bzl", "runtime")
+load("//rules/private:tests.bzl", "TEST_ATTRIBUTES", "tested")
 
 # Cargo writes beside its manifest's lock and below its home: both are places of the command's own.
 _CARGO = """
@@ -41,7 +42,7 @@ def _deps(ctx):
             fail("%s is a procedural macro; name it in proc_macro_deps" % dep.label)
     return deps, macros
 
-def _compile(ctx, kind, root, out):
+def _compile(ctx, kind, root, out, options = []):
     """Compiles a crate to `out`; gives what those who use it must see."""
     toolchain = ctx.attr.toolchain[RustToolchainInfo]
     deps, macros = _deps(ctx)
@@ -61,6 +62,7 @@ def _compile(ctx, kind, root, out):
     if kind == "bin" and ctx.attr.strip:
         args.add("-Cstrip=symbols")
     args.add_all(ctx.attr.rustc_flags)
+    args.add_all(options)
     for dep in deps + macros:
         args.add("--extern=%s=%s" % (dep.name, dep.library.path))
     args.add_all(transitive, map_each = lambda file: file.dirname, format_each = "-Ldependency=%s", uniquify = True)
@@ -116,12 +118,14 @@ def _cargo(ctx, out):
         progress_message = "Compiling " + out.short_path,
     )
 
-def _rust_binary(ctx):
+def _rust_program(ctx, usual, options):
     out = ctx.actions.declare_file(ctx.label.name)
     if ctx.file.manifest != None:
+        if options:
+            fail("cargo compiles programs; a test is compiled by rustc, without manifest")
         _cargo(ctx, out)
     else:
-        _compile(ctx, "bin", _crate_root(ctx, "main.rs"), out)
+        _compile(ctx, "bin", _crate_root(ctx, usual), out, options)
     path = ctx.attr.path or "/usr/local/bin/" + ctx.label.name
     return [
         DefaultInfo(files = depset([out]), executable = out),
@@ -161,17 +165,33 @@ rust_proc_macro = rule(
     provides = [RustInfo],
 )
 
+def _rust_binary(ctx):
+    return _rust_program(ctx, "main.rs", [])
+
+def _rust_test(ctx):
+    return tested(ctx, _rust_program(ctx, "lib.rs", ["--test"]))
+
+_PROGRAM = _CRATE | {
+    "manifest": attr.label(allow_single_file = [".toml"], stage = "build", doc = "A Cargo.toml: cargo compiles its package, without network."),
+    "vendor": attr.string(default = "vendor", doc = "The folder with what `cargo vendor` wrote, beside the manifest."),
+    "cargo_bin": attr.string(doc = "The program in the package; the target's name without it."),
+    "strip": attr.bool(default = True, doc = "Whether symbols are left out."),
+    "path": attr.string(doc = "Where it is in an image; `/usr/local/bin/<name>` without it."),
+    "data": attr.label_list(allow_files = True, doc = "Files that it reads when it runs; in an image below `/usr/local/share/<name>`, as below the BUILD file."),
+}
+
 rust_binary = rule(
     implementation = _rust_binary,
     doc = "A program of Rust: a crate that rustc compiles, or with `manifest` a package that cargo compiles with vendored crates.",
-    attrs = _CRATE | {
-        "manifest": attr.label(allow_single_file = [".toml"], stage = "build", doc = "A Cargo.toml: cargo compiles its package, without network."),
-        "vendor": attr.string(default = "vendor", doc = "The folder with what `cargo vendor` wrote, beside the manifest."),
-        "cargo_bin": attr.string(doc = "The program in the package; the target's name without it."),
-        "strip": attr.bool(default = True, doc = "Whether symbols are left out."),
-        "path": attr.string(doc = "Where it is in an image; `/usr/local/bin/<name>` without it."),
-        "data": attr.label_list(allow_files = True, doc = "Files that it reads when it runs; in an image below `/usr/local/share/<name>`, as below the BUILD file."),
-    },
+    attrs = _PROGRAM,
     executable = True,
+    provides = [RuntimeInfo],
+)
+
+rust_test = rule(
+    implementation = _rust_test,
+    doc = "The tests of a crate of Rust: its functions that are marked `#[test]`.",
+    attrs = _PROGRAM | TEST_ATTRIBUTES,
+    test = True,
     provides = [RuntimeInfo],
 )

@@ -1,0 +1,3 @@
+local greeting = require("app.greeting")
+
+print(greeting.of(arg[1] or "world"))
