@@ -114,7 +114,7 @@ def _lua_binary(ctx):
 _MODULES = {
     "srcs": attr.label_list(allow_files = [".lua"], stage = "build", doc = "Sources."),
     "deps": attr.label_list(providers = [LuaInfo], stage = "build", doc = "Libraries."),
-    "toolchain": attr.label(default = "//own:lua", providers = [LuaToolchainInfo], stage = "build", doc = "The compiler."),
+    "toolchain": attr.label(default = "//:lua", providers = [LuaToolchainInfo], stage = "build", doc = "The compiler."),
 }
 
 lua_library = rule(
@@ -129,7 +129,7 @@ lua_binary = rule(
     doc = "A program of Lua.",
     attrs = _MODULES | {
         "main": attr.string(mandatory = True, doc = "The module that runs."),
-        "_start": attr.label(default = "//own:start.lua.in", allow_single_file = True),
+        "_start": attr.label(default = "//:start.lua.in", allow_single_file = True),
     },
     executable = True,
     provides = [RuntimeInfo],

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 import subprocess
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,13 +14,9 @@ from typing import Any
 import pytest
 
 from distroless_rules.oci.runtime_commands import RUNTIMES
-from tests.support.built import ROOT, Built
+from tests.support.built import ROOT, Built, cache_of
 
-GREET = {
-    "greeting.h": "extern const char *greeting;\n",
-    "greeting.c": '#include "app/greeting.h"\nconst char *greeting = "hello";\n',
-    "greet.c": '#include "app/greeting.h"\n#include <stdio.h>\nint main(void) { return puts(greeting) < 0; }\n',
-}
+SOURCES = ROOT / "tests/examples/build_example"
 MAIN = """
 import datetime, os, pwd, subprocess
 print(pwd.getpwuid(os.getuid()).pw_name, os.getcwd(), datetime.datetime(2026, 7, 1).astimezone().tzname())
@@ -40,7 +36,7 @@ def test_every_rule_is_shown() -> None:
 
 
 @pytest.fixture(scope="module")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> Built:
+def shop(tmp_path_factory: pytest.TempPathFactory, shared: Path) -> Built:
     """Give a workspace with the file as its only package, built."""
     folder = tmp_path_factory.mktemp("shop")
     app = folder / "workspace/app"
@@ -49,10 +45,12 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Built:
     shutil.copy(ROOT / "BUILD.example", app / "BUILD")
     shutil.copy(ROOT / "examples/node/authority.crt", app)
     (app / "main.py").write_text(MAIN)
-    for name, text in GREET.items():
-        (app / name).write_text(text)
+    shutil.copytree(SOURCES, app, dirs_exist_ok=True)
+    shutil.copy(ROOT / "examples/wheels/requirements.txt", app)
+    with zipfile.ZipFile(app / "bought.jar", "w") as jar:
+        jar.writestr("bought.txt", "bought\n")
     (app / "shop.conf.in").write_text(CONFIG)
-    cache = Path(os.environ.get("DISTROLESS_TEST_CACHE") or folder / "cache")
+    cache = cache_of(shared)
     made = Built(app.parent, cache, {})
     rows = json.loads(made.ask("build", "--json", "//..."))
     return Built(made.root, cache, {row["label"]: row["digest"] for row in rows if row["digest"]})
@@ -97,6 +95,16 @@ def test_the_index_has_the_image_for_each_platform(shop: Built, known: Mapping[s
     both = json.loads(shop.ask("inspect", "--json", "//app:index"))
     assert [each["platform"] for each in both] == ["linux/amd64", "linux/arm64"]
     assert known["digest"] in {each["digest"] for each in both}
+
+
+@pytest.mark.archive
+@pytest.mark.skipif(not shutil.which("bwrap"), reason="bubblewrap is not installed")
+def test_every_test_passes(shop: Built) -> None:
+    rows = json.loads(shop.ask("test", "--json", "//..."))
+    assert {row["label"]: row["verdict"] for row in rows} == {
+        f"//app:{name}_test": "PASSED"
+        for name in ("greeting", "image", "words", "words_rs", "words_java", "words_python", "words_node", "written")
+    }
 
 
 @pytest.mark.archive

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.built import ROOT, Built
+from tests.support.built import ROOT, Built, cache_of
 
 pytestmark = [
     pytest.mark.archive,
@@ -52,14 +52,14 @@ go_binary(name = "wrong", srcs = ["wrong.go"], deps = ["//module"])
 
 
 @pytest.fixture(scope="module")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> Built:
+def shop(tmp_path_factory: pytest.TempPathFactory, shared: Path) -> Built:
     folder = tmp_path_factory.mktemp("go")
     root = folder / "workspace"
     for path, text in FILES.items():
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         (root / path).write_text(text)
     shutil.copy(ROOT / "examples/distroless.toml", root)
-    made = Built(root, Path(os.environ.get("DISTROLESS_TEST_CACHE") or folder / "cache"), {})
+    made = Built(root, cache_of(shared), {})
     made.ask("lock")
     return made
 

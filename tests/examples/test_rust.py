@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.built import ROOT, Built
+from tests.support.built import ROOT, Built, cache_of
 
 pytestmark = [
     pytest.mark.archive,
@@ -43,7 +43,7 @@ distroless_image(name = "image", binary = ":app")
 
 
 @pytest.fixture(scope="module")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> Built:
+def shop(tmp_path_factory: pytest.TempPathFactory, shared: Path) -> Built:
     folder = tmp_path_factory.mktemp("rust")
     root = folder / "workspace"
     for path, text in FILES.items():
@@ -51,7 +51,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Built:
         (root / path).write_text(text)
     shutil.copytree(ROOT / "examples/rust", root / "rust")
     shutil.copy(ROOT / "examples/distroless.toml", root)
-    made = Built(root, Path(os.environ.get("DISTROLESS_TEST_CACHE") or folder / "cache"), {})
+    made = Built(root, cache_of(shared), {})
     made.ask("lock")
     return made
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -11,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.built import ROOT, Built
+from tests.support.built import ROOT, Built, cache_of
 
 pytestmark = [
     pytest.mark.archive,
@@ -20,12 +19,12 @@ pytestmark = [
 
 
 @pytest.fixture(scope="module")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> Built:
+def shop(tmp_path_factory: pytest.TempPathFactory, shared: Path) -> Built:
     folder = tmp_path_factory.mktemp("wheels")
     root = folder / "workspace"
     shutil.copytree(ROOT / "examples/wheels", root / "wheels")
     shutil.copy(ROOT / "examples/distroless.toml", root)
-    made = Built(root, Path(os.environ.get("DISTROLESS_TEST_CACHE") or folder / "cache"), {})
+    made = Built(root, cache_of(shared), {})
     made.ask("lock")
     return made
 

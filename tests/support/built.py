@@ -23,7 +23,7 @@ from distroless_rules.oci.layout import Image
 from distroless_rules.oci.unpack import unpack
 from distroless_rules.values.tree import Entry
 
-__all__ = ["EXAMPLES", "ROOT", "Built", "build_once", "copy_workspace"]
+__all__ = ["EXAMPLES", "ROOT", "Built", "build_once", "cache_of", "copy_workspace"]
 
 ROOT = Path(__file__).parents[2]
 EXTRA = ROOT / "tests/examples/extra"
@@ -32,12 +32,19 @@ EXAMPLES = (
     "//bookworm:base",
     "//bookworm:python",
     "//c:image",
+    "//cpp:image",
+    "//go:image",
     "//java:image",
+    "//jvm:image",
     "//nginx:image",
     "//node:image",
     "//postgresql:image",
     "//python:image",
+    "//rust:image",
     "//static:image",
+    "//together:image",
+    "//typescript:image",
+    "//wheels:image",
 )
 """Every image of ``examples/``; a test sees that none is missing."""
 
@@ -75,7 +82,7 @@ class Built:
 
     def folder(self, label: str) -> Path:
         """Give the OCI layout of an image."""
-        return self.root / "distroless-out" / label.removeprefix("//").replace(":", "/")
+        return self.root / "distroless-out" / label.removeprefix("//").replace(":", "/").lstrip("/")
 
     def image(self, label: str) -> Image:
         """Give an image, its documents checked."""
@@ -97,6 +104,11 @@ class Built:
         return folder
 
 
+def cache_of(shared: Path) -> Path:
+    """Give the cache of every workspace that needs the archive: one, so that each deb is fetched once."""
+    return Path(os.environ.get("DISTROLESS_TEST_CACHE") or shared / "examples-cache")
+
+
 def copy_workspace(folder: Path) -> None:
     """Copy the examples, and the images that only tests need, to a folder that is not there."""
     shutil.copytree(ROOT / "examples", folder, ignore=shutil.ignore_patterns("distroless-out", "distroless.lock"))
@@ -111,7 +123,7 @@ def build_once(shared: Path) -> Built:
     """
     root = shared / "examples"
     done, failed = shared / "examples.json", shared / "examples.failed"
-    cache = Path(os.environ.get("DISTROLESS_TEST_CACHE") or shared / "examples-cache")
+    cache = cache_of(shared)
     with (shared / "examples.flock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if failed.exists():

@@ -17,6 +17,7 @@ An error is shown instead if there is one: the exit status, and what is printed.
 from __future__ import annotations
 
 import json
+import re
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -33,11 +34,9 @@ from tests.support.workspace import files_in
 
 __all__ = ["LOAD", "Showing"]
 
-_RULES = (
-    "build_root ca_certificates cc_binary cc_library distroless_image distroless_index expand_template files genrule "
-    "group os_release user write_file"
-)
-LOAD = f'load("@distroless_rules//rules:defs.bzl", {", ".join(json.dumps(name) for name in _RULES.split())})\n'
+_DEFINITIONS = Path(__file__).parents[2] / "distroless_rules/rules/defs.bzl"
+_RULES = re.findall(r"^([a-z]\w*) = ", _DEFINITIONS.read_text("utf-8"), re.MULTILINE)
+LOAD = f'load("@distroless_rules//rules:defs.bzl", {", ".join(json.dumps(name) for name in _RULES)})\n'
 DEBS = (
     make_deb("usr/lib/os-release = ID=debian\\nVERSION_ID=13\\n\netc/os-release -> ../usr/lib/os-release",
              {"Package": "base-files", "Architecture": "all"}),

@@ -6,7 +6,8 @@ load("//rules/private:expansion.bzl", "expanded", "named_files")
 def _command(ctx):
     outs = [file.path for file in ctx.outputs.outs]
     srcs = [file.path for file in ctx.files.srcs]
-    folder = ctx.outputs.outs[0].path.removesuffix("/" + ctx.attr.outs[0].removeprefix(":"))
+    out = ctx.outputs.outs[0]
+    folder = (out.path.removesuffix(out.short_path) + ctx.label.package).removesuffix("/")
     return expanded(
         ctx.attr.cmd,
         "genrule",

@@ -63,6 +63,8 @@ def _compile(ctx, kind, root, out, options = []):
         args.add("-Cstrip=symbols")
     args.add_all(ctx.attr.rustc_flags)
     args.add_all(options)
+    if kind == "proc-macro":
+        args.add("--extern=proc_macro")  # the compiler's own crate, as cargo names it
     for dep in deps + macros:
         args.add("--extern=%s=%s" % (dep.name, dep.library.path))
     args.add_all(transitive, map_each = lambda file: file.dirname, format_each = "-Ldependency=%s", uniquify = True)

@@ -1,0 +1,3 @@
+#include "app/greeting.h"
+
+const char *greeting = "hello";

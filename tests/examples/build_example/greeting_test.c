@@ -1,0 +1,4 @@
+#include "app/greeting.h"
+#include <string.h>
+
+int main(void) { return strcmp(greeting, "hello"); }

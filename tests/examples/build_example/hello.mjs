@@ -1,0 +1,3 @@
+import { hello } from "./words.mjs";
+
+console.log(hello);

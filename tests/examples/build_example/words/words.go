@@ -1,0 +1,5 @@
+// Package words has words.
+package words
+
+// Hello greets.
+const Hello = "hello"

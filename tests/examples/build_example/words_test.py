@@ -1,0 +1,3 @@
+from words import signed
+
+assert signed("a").startswith("a.")
