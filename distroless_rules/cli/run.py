@@ -41,6 +41,7 @@ __all__ = ["command"]
     help="What network the container sees.",
 )
 @click.option("--user", default="", metavar="USER[:GROUP]", help="Run as somebody else than the image says.")
+@click.option("--entrypoint", default="", metavar="PROGRAM", help="Start this in place of the image's program and cmd.")
 @click.option("--read-only", is_flag=True, help="Make the root file system read-only.")
 @build_options
 def command(
@@ -52,6 +53,7 @@ def command(
     volumes: tuple[str, ...],
     network: str,
     user: str,
+    entrypoint: str,
     read_only: bool,
 ) -> int:
     """Build the image TARGET and start it; ARGUMENTS, after --, take the place of its cmd.
@@ -73,6 +75,7 @@ def command(
         network=network,
         user=user or None,
         read_only=read_only,
+        entrypoint=entrypoint,
         warn=note,
     )
 

@@ -51,6 +51,7 @@ class Options:
         network: ``host`` or ``none``.
         user: who runs it, in place of the image's user; None: as the image says.
         read_only: whether the root file system cannot be written to.
+        entrypoint: the program in place of the image's, whose cmd does not count then; ``""``: as the image says.
         terminal: whether the program gets a terminal of its own.
     """
 
@@ -60,6 +61,7 @@ class Options:
     network: str = "host"
     user: str | None = None
     read_only: bool = False
+    entrypoint: str = ""
     terminal: bool = False
 
 
@@ -162,7 +164,10 @@ def _writable(config: Config, root: Root, taken: set[str]) -> Iterator[Mount]:
 
 def _process(config: Config, root: Root, options: Options) -> Process:
     start = config.start
-    arguments = start.entrypoint + (options.arguments or start.cmd)
+    if options.entrypoint:
+        arguments = (options.entrypoint, *options.arguments)
+    else:
+        arguments = start.entrypoint + (options.arguments or start.cmd)
     if not arguments:
         raise RequestError("start the image", "it has no entrypoint and no cmd", hint="give a program after --")
     uid, gid, groups, home = _account(root, start.user if options.user is None else options.user)

@@ -40,6 +40,7 @@ def run(
     network: str,
     user: str | None,
     read_only: bool,
+    entrypoint: str = "",
     warn: Callable[[str], None],
 ) -> int:
     """Run the image of a layout; its standard streams are this process's.
@@ -53,6 +54,7 @@ def run(
         network: ``host`` or ``none``.
         user: who runs it, in place of the image's user; None: as the image says.
         read_only: whether the root file system cannot be written to.
+        entrypoint: the program in place of the image's, whose cmd does not count then; ``""``: as the image says.
         warn: tells a person something.
 
     Returns:
@@ -72,6 +74,7 @@ def run(
         network=network,
         user=user,
         read_only=read_only,
+        entrypoint=entrypoint,
         terminal=os.isatty(0) and os.isatty(1),
     )
     image = layout.read(folder)

@@ -10,6 +10,8 @@ import pytest
 from tests.support.built import Built, build_once
 from tests.support.container import Container
 
+collect_ignore = ["build_example"]  # what BUILD.example builds
+
 
 @pytest.fixture(scope="session")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
