@@ -5,18 +5,27 @@ Going in: a workspace opened for a command, and a question. Going out: the answe
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from distroless_rules.actions.evaluate import load, platform_of
 from distroless_rules.loading import guard
+from distroless_rules.loading.documentation import page
+from distroless_rules.loading.names import BUILTIN_REPO
 from distroless_rules.project import Project
 from distroless_rules.targets.configuration import Configuration
 from distroless_rules.targets.query import Answer, Question, answer
 from distroless_rules.targets.query_debs import QueriedDebs
 from distroless_rules.targets.resolve import Resolver
 from distroless_rules.values.archive import Lock
+from distroless_rules.values.label import Label
 
-__all__ = ["ask"]
+__all__ = ["ask", "describe"]
+
+_OURS = (
+    "rules:defs.bzl",
+    "loading:core.bzl",
+    *(f"toolchains:{name}.bzl" for name in ("cc", "go", "java", "node", "python", "rust")),
+)
 
 
 def ask(project: Project, question: Question) -> Answer:
@@ -36,3 +45,13 @@ def ask(project: Project, question: Question) -> Answer:
         return answer(loader, resolver, QueriedDebs(loader, archives, lock), question, configuration)
 
     return guard.run(work)
+
+
+def describe(project: Project, labels: Sequence[Label]) -> str:
+    """Describe what ``.bzl`` files offer as Markdown; what this program itself offers if none is named.
+
+    Raises:
+        LoadError: if a file is not there or fails.
+    """
+    wanted = labels or [Label.parse(f"@{BUILTIN_REPO}//{name}") for name in _OURS]
+    return guard.run(lambda enter: page(load(project.workspace, enter, project.engine)[0], wanted))

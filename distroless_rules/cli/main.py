@@ -25,6 +25,8 @@ _VERBS = {
     "query": "Ask what targets there are and what they need.",
     "plan": "Show the stages of an image and what is cached of them.",
     "inspect": "Show what is in an image.",
+    "docs": "Describe rules, macros and providers as Markdown.",
+    "lint": "Look at BUILD and .bzl files without evaluating them.",
     "cache": "Look after the cache.",
 }
 
@@ -77,6 +79,8 @@ def command() -> None:
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit: 0 done, 1 the build failed, 2 the request was wrong, 3 interrupted or internal."""
     gc.set_threshold(200_000)  # what a build makes it keeps to its end: looking for garbage costs 5 % of its time
+    if arguments is None:
+        _in_utf8()
     words = sys.argv[1:] if arguments is None else arguments
     debug = "--debug" in words or bool(os.environ.get("DISTROLESS_DEBUG"))
     try:
@@ -91,6 +95,12 @@ def main(arguments: list[str] | None = None) -> None:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     sys.exit(status if isinstance(status, int) else 0)
+
+
+def _in_utf8() -> None:
+    """Begin again in UTF-8 mode (PEP 540) where the locale has another encoding: paths of debs are UTF-8."""
+    if sys.getfilesystemencoding() != "utf-8" and not sys.flags.utf8_mode:
+        os.execv(sys.executable, [sys.executable, "-X", "utf8", *sys.orig_argv[1:]])  # noqa: S606 - ourselves
 
 
 def _before_dashes(words: list[str]) -> list[str]:

@@ -145,4 +145,3 @@ def _closure_(roots, *, local = [], exclude = [], keep = []):
     )
 
 debs_ = struct(closure = _closure_)
-

@@ -167,14 +167,17 @@ class WorkspaceFiles:
 
     def packages(self, below: str) -> Iterator[str]:
         """Give the packages at and below a folder, sorted; not in hidden folders, outputs or other workspaces."""
+        return (path for path in self.folders(below) if self.is_package(path))
+
+    def folders(self, below: str) -> Iterator[str]:
+        """Give a folder and those below it, sorted; not hidden folders, outputs or other workspaces."""
         waiting = [below]
         while waiting:
             path = waiting.pop()
             found = self.folder(path)
             if path != below and CONFIG_NAME in found.files:
                 continue
-            if self.build_file in found.files:
-                yield path
+            yield path
             prefix = f"{path}/" if path else ""
             waiting += [
                 prefix + name

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import starlark
@@ -17,9 +18,20 @@ from distroless_rules.errors import DistrolessError, InternalError, LoadError, L
 from distroless_rules.loading import place, report
 from distroless_rules.loading.report import BUILTIN_PREFIX
 
-__all__ = ["BUILTIN_PREFIX", "CALL_DEPTH", "CPU_SECONDS", "Interpreter", "Module"]
+__all__ = [
+    "BUILTIN_PREFIX",
+    "CALL_DEPTH",
+    "CPU_SECONDS",
+    "Finding",
+    "Interface",
+    "Interpreter",
+    "Module",
+    "check",
+    "loads",
+]
 
 Module = starlark.FrozenModule
+Interface = starlark.Interface
 
 CPU_SECONDS = 10.0
 CALL_DEPTH = 150
@@ -27,6 +39,71 @@ CALL_DEPTH = 150
 _UNKNOWN = re.compile(r'^"(\w+)" is not defined$')
 _E = starlark.LibraryExtension
 _GLOBALS = starlark.Globals.extended_by([_E.StructType, _E.CallStack, _E.Json])
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something in a file to be changed: where, how bad (``error``, ``warning``), what, and a short name for it."""
+
+    at: Location
+    severity: str
+    message: str
+    name: str
+
+
+def _dialect() -> starlark.Dialect:
+    dialect = starlark.Dialect.extended()
+    dialect.enable_load_reexport = False
+    return dialect
+
+
+def loads(filename: str, text: str) -> list[str]:
+    """Give the files that a file loads, as it writes them; none if it does not parse."""
+    try:
+        return [load.module_id for load in starlark.parse(filename, text, _dialect()).loads()]
+    except starlark.StarlarkError:
+        return []
+
+
+def check(
+    filename: str, text: str, known: Iterable[str], interfaces: Mapping[str, Interface]
+) -> tuple[list[Finding], Interface | None]:
+    """Lint a file and check its types, those of functions only, without evaluating it.
+
+    Args:
+        filename: as findings shall name it.
+        text: its text.
+        known: the names that it knows without a load.
+        interfaces: of files that it loads, by how it writes them; what others give is of any type.
+
+    Returns:
+        The findings, and the file's own interface; None if it does not parse.
+    """
+    # What a file knows without a load is of any type: as json.decode gives it, after the file's own lines.
+    stubs = "".join(f'{name} = json.decode("0")\n' for name in sorted(known))
+    try:
+        tree = starlark.parse(filename, text, _dialect())
+        whole = starlark.parse(filename, f"{text}\n{stubs}", _dialect())
+        errors, interface, _ = whole.typecheck(_GLOBALS, dict(interfaces))
+    except starlark.StarlarkError as error:
+        found = report.read(str(error))
+        at, cause = place.of_syntax_error(text, found.span or Location(filename), found.cause)
+        return [Finding(at, "error", cause, "syntax")], None
+    findings = []
+    for each in errors:
+        begin = each.span.span.begin if each.span else None
+        at = Location(filename, begin.line + 1, begin.column + 1) if begin else Location(filename)
+        message = str(each).partition("\n")[0].removeprefix("error: ")
+        if "unresolved ident" in message:  # how it says that at the top level
+            message = "A name is not defined"
+        findings.append(Finding(at, "error", message, "type"))
+    for lint in tree.lint():
+        if lint.severity in (starlark.EvalSeverity.Error, starlark.EvalSeverity.Warning):
+            begin = lint.resolved_location.span.begin
+            severity = "error" if lint.severity == starlark.EvalSeverity.Error else "warning"
+            at = Location(filename, begin.line + 1, begin.column + 1)
+            findings.append(Finding(at, severity, lint.problem.rstrip("."), lint.short_name))
+    return findings, interface
 
 
 class Interpreter:
@@ -50,8 +127,7 @@ class Interpreter:
         self._raised: BaseException | None = None
         self._deadline = 0.0
         self._sources: dict[str, str] = {}
-        self._dialect = starlark.Dialect.extended()
-        self._dialect.enable_load_reexport = False
+        self._dialect = _dialect()
 
     def _guarded(self, function: Callable[..., Any]) -> Callable[..., Any]:
         def call(*args: Any, **kwargs: Any) -> Any:

@@ -19,7 +19,7 @@ from distroless_rules.loading.files import WorkspaceFiles
 from distroless_rules.loading.glob import glob
 from distroless_rules.loading.interpreter import BUILTIN_PREFIX, Interpreter, Module
 from distroless_rules.loading.names import BUILTIN_REPO, DISPATCH
-from distroless_rules.loading.package import Declared, Package, Rule
+from distroless_rules.loading.package import Declared, Package, Provider, Rule
 from distroless_rules.loading.workspace import Workspace
 from distroless_rules.values.label import Label
 
@@ -38,6 +38,7 @@ _CALLS = (
     "_package_",
     "_package_name_",
     "_print_",
+    "_provided_",
     "_repo_name_",
     "_rule_",
 )
@@ -56,6 +57,7 @@ class Loader:
 
     Attributes:
         rules: every rule made, by its identity.
+        providers: every provider that was given a name.
         messages: what files printed.
     """
 
@@ -70,6 +72,7 @@ class Loader:
         self.files = files
         self.rules: list[Rule] = []
         self._archive = next(iter(workspace.archives or {}), "")
+        self.providers: list[Provider] = []
         self.messages: list[str] = []
         self.modules: dict[Label, Module] = {}
         calls = {name: getattr(self, name.rstrip("_")) for name in _CALLS}
@@ -239,6 +242,12 @@ class Loader:
         )
         self.rules.append(rule)
         return rule.identity
+
+    def _provided(self, name: str, doc: str, fields: str) -> None:
+        given = json.loads(fields) or {}
+        here = self._here
+        named = given if isinstance(given, dict) else dict.fromkeys(given, "")
+        self.providers.append(Provider(self._shown(here.repo, here.path), name, doc, named))
 
     def _export(self, identity: int, name: str) -> int:
         rule = self.rules[identity]

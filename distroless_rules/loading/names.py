@@ -22,6 +22,7 @@ __all__ = [
     "collector",
     "hint",
     "known",
+    "usual",
 ]
 
 BUILTIN_REPO = "distroless_rules"
@@ -67,6 +68,11 @@ def _load(file: str, names: Collection[str]) -> str:
 FOR_CORE = _load(PRELUDE, _IN_BZL | _IN_BUILD)
 
 
+def usual(in_build: bool) -> frozenset[str]:
+    """Give the names that files know without a load."""
+    return _IN_BUILD | _CORE_RULES if in_build else _IN_BZL | {"native"}
+
+
 def known(source: str, in_build: bool) -> str:
     """Give the statements that make known what a file knows without a load, as far as it names it."""
     words = set(_WORD.findall(source))
@@ -100,8 +106,7 @@ def hint(name: str, in_build: bool, source: str, exported: Collection[str]) -> s
         return "it is known in .bzl files only"
     loaded = [word for load in _LOADED.findall(source) for word in re.findall(r'"(\w+)"', load)]
     own = [*_ASSIGNED.findall(source), *_DEFINED.findall(source), *loaded]
-    usual = _IN_BUILD | _CORE_RULES if in_build else _IN_BZL | {"native"}
-    return did_you_mean(name, [*sorted(usual), *exported, *own])
+    return did_you_mean(name, [*sorted(usual(in_build)), *exported, *own])
 
 
 def _top_level(source: str) -> str:

@@ -10,7 +10,7 @@ from distroless_rules.errors import Location
 from distroless_rules.loading.attributes import Attribute
 from distroless_rules.values.label import Label
 
-__all__ = ["Declared", "Package", "Rule"]
+__all__ = ["Declared", "Package", "Provider", "Rule"]
 
 
 @dataclass(slots=True)
@@ -34,6 +34,23 @@ class Rule:
     attributes: Mapping[str, Attribute]
     doc: str = ""
     name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """A provider that a ``.bzl`` file made.
+
+    Attributes:
+        module: the file it was made in, as errors name it.
+        name: the name it was assigned to.
+        doc: for people.
+        fields: what is in it -> for people.
+    """
+
+    module: str
+    name: str
+    doc: str
+    fields: Mapping[str, str]
 
 
 @dataclass(slots=True)

@@ -21,6 +21,7 @@ def provider(doc = "", *, fields = None):
         if _export != None:
             if not names:
                 names.append(_export)
+                _provided_(_export, doc, json.encode(fields))
             return None
         if _name:
             return names[0] if names else "a provider"

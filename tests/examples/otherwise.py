@@ -5,6 +5,7 @@ Run by the test of reproducibility. Usage: ``python otherwise.py SEED WORDS...``
 
 from __future__ import annotations
 
+import functools
 import os
 import random
 import sys
@@ -47,9 +48,11 @@ def _shuffled(found: list[Any]) -> list[Any]:
 
 time.time = lambda: _time() + _AHEAD
 time.time_ns = lambda: _time_ns() + _AHEAD * 10**9
-os.listdir = lambda *arguments: _shuffled(_listdir(*arguments))  # type: ignore[assignment]
+# A partial: a class that has it as an attribute, as pathlib of Python 3.10 does, makes no method of it.
+os.listdir = functools.partial(lambda *arguments: _shuffled(_listdir(*arguments)))  # type: ignore[assignment]
 os.scandir = Shuffled  # type: ignore[assignment, misc]
 
 from distroless_rules.cli.main import main  # noqa: E402 - what it imports is to see the changes above
 
-main(sys.argv[2:])
+del sys.argv[1]
+main()

@@ -73,11 +73,18 @@ def test_patterns_that_mean_nothing(patterns: str, error: str) -> None:
 
 def test_a_suite_is_made_of_its_tests() -> None:
     text = """
-load("@distroless_rules//rules:defs.bzl", "write_file")
+load(":own.bzl", "own_test")
 test_suite(name = "t", tests = [":a", ":inner"])
 test_suite(name = "inner", tests = [":b"])
-write_file(name = "a", out = "a.txt")
-write_file(name = "b", out = "b.txt")
+own_test(name = "a")
+own_test(name = "b")
+-- own.bzl --
+def _own_test(ctx):
+    log = ctx.actions.declare_file(ctx.label.name + ".log")
+    ctx.actions.write(log, "passed")
+    return [TestInfo(logs = depset([log]))]
+
+own_test = rule(implementation = _own_test, test = True)
 """
     (wanted,) = analysed(text, "//:t").wanted
-    assert [file.path for file in wanted.files] == ["linux-amd64/a.txt", "linux-amd64/b.txt"]
+    assert [log.path for log in wanted.tests] == ["linux-amd64/a.log", "linux-amd64/b.log"]

@@ -42,6 +42,7 @@ def lay_root(ctx, name, closure, entries = [], keep = [], links = {}):
         stage = "build",
     )
     blobs = [deb.tree for deb in closure.debs + closure.base] + [composed["generated"]]
+
     # What a sandbox mounts something on is empty.
     return put_together(ctx, name, composed, blobs, entries, empty = ["build", "dev", "proc", "sys", "tmp"], links = links)
 
