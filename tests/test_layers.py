@@ -46,9 +46,10 @@ ARROWS = {
     "outputs": f"{_SPINE} project",
     "state": f"{_SPINE} project outputs",
     "machine": f"{_SPINE} project outputs fetching",
+    "why": f"{_SPINE} project build machine",
     "testing": f"{_SPINE} project outputs state machine build",
     "build": f"{_SPINE} project outputs state machine",
-    "cli": f"__init__ {_SPINE} project outputs state fetching asking machine build testing",
+    "cli": f"__init__ {_SPINE} project outputs state fetching asking machine build testing why",
 }
 """Each part with all that it may import; one that is new needs a place here."""
 

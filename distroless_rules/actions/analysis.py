@@ -11,6 +11,7 @@ from typing import Any
 
 from distroless_rules.actions.analysed import Analysis, Layout, Wanted
 from distroless_rules.actions.context import Context
+from distroless_rules.actions.gate import gated
 from distroless_rules.errors import AnalysisError, DistrolessError, LoadError, Location, StaleLockError
 from distroless_rules.loading.interpreter import BUILTIN_PREFIX, Module
 from distroless_rules.loading.loader import DISPATCH, Loader
@@ -54,6 +55,7 @@ class Session:
         source = f'load("{BUILTIN_PREFIX}prelude.bzl", "run_")\n{loads}run_({{{table}}})\n'
         found = {str(at): module for at, module in enumerate(modules.values())}
         found[f"{BUILTIN_PREFIX}prelude.bzl"] = loader.builtin("prelude.bzl")
+        self.context.targets = graph.targets
         self._enter = loader.interpreter.enter
         self._analysing = loader.analysing
         try:
@@ -61,7 +63,7 @@ class Session:
         except DistrolessError as error:
             raise self._blamed(loader, error) from error
         return Analysis(
-            tuple(self.context.actions),
+            gated(self.context.actions),
             tuple(self._wanted(graph, key) for key in graph.roots),
             tuple(loader.messages),
             self._places(graph),

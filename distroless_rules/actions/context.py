@@ -12,7 +12,8 @@ from distroless_rules.actions.command import ENVIRONMENT, ROOT, Command, executi
 from distroless_rules.actions.debs import Closure, Cut, Debs, rows
 from distroless_rules.actions.graph import check_order
 from distroless_rules.errors import AnalysisError, LabelError
-from distroless_rules.targets.target import Key
+from distroless_rules.targets.crossing import check_roots
+from distroless_rules.targets.target import Key, Target
 from distroless_rules.values.archive import Lock
 from distroless_rules.values.label import Label
 from distroless_rules.values.platform import Platform
@@ -27,12 +28,14 @@ class Context:
         actions: every action declared, in order.
         artifacts: every file, by the number under which Starlark knows it.
         compressors: name -> the recipe that is part of every layer action's key.
+        targets: what is analysed.
     """
 
     def __init__(self, mnemonics: frozenset[str], cut: Cut, compressors: Mapping[str, str]) -> None:
         self.compressors = dict(compressors)
         self.actions: list[Action] = []
         self.artifacts: list[Artifact] = []
+        self.targets: Mapping[Key, Target] = {}
         self._mnemonics = mnemonics
         self._cut = cut
         self._numbers: dict[Artifact, int] = {}
@@ -207,9 +210,16 @@ class Context:
         self.actions.append(action)
 
     def _deb_closure(
-        self, roots: Sequence[Sequence[str]], local: Sequence[int], exclude: Sequence[str], keep: Sequence[str]
+        self,
+        roots: Sequence[Sequence[str]],
+        local: Sequence[int],
+        exclude: Sequence[str],
+        keep: Sequence[str],
+        stage: str,
     ) -> dict[str, Any]:
         assert self._debs is not None
+        if stage == "runtime":
+            check_roots(self.targets, self._key, {(archive, name) for archive, name in roots})
         found: Closure = self._debs.closure(
             [(archive, name) for archive, name in roots],
             [self.artifacts[number] for number in local],

@@ -24,6 +24,7 @@ _VERBS = {
     "lock": "Fix the version of every deb that BUILD files name.",
     "query": "Ask what targets there are and what they need.",
     "plan": "Show the stages of an image and what is cached of them.",
+    "why": "Show how a file or deb came into an image.",
     "inspect": "Show what is in an image.",
     "docs": "Describe rules, macros and providers as Markdown.",
     "lint": "Look at BUILD and .bzl files without evaluating them.",

@@ -132,12 +132,13 @@ def _deb_(row):
         tree = file_(row["tree"]),
     )
 
-def _closure_(roots, *, local = [], exclude = [], keep = []):
+def _closure_(roots, *, local = [], exclude = [], keep = [], stage = "runtime"):
     """The debs that `roots` (structs with `archive` and `name`) and `local` files need at run time, unpacked.
 
+    For the runtime `stage` each root must be named by an attribute that is not of the build stage.
     `cuts` are the dependencies that the image does not need, each with its reason.
     """
-    found = _deb_closure_([[root.archive, root.name] for root in roots], [id_("local", file) for file in local], exclude, keep)
+    found = _deb_closure_([[root.archive, root.name] for root in roots], [id_("local", file) for file in local], exclude, keep, stage)
     return struct(
         debs = [_deb_(row) for row in found["debs"]],
         base = [_deb_(row) for row in found["base"]],

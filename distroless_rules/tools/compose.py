@@ -3,7 +3,9 @@
 Inputs: ``deb/<name>/index`` and ``deb/<name>/tree`` for every deb; ``base/<name>/index`` and ``base/<name>/tree`` for
 base-files, base-passwd and libc-bin where the archive has them; ``file/<n>`` for declared files and
 ``certificate/<file name>`` for certificates. A tree or file is opened only when something is made of its bytes.
-Parameters: ``deb.compose_options.Options``.
+``build/<n>`` are indexes of debs of the build stage.
+Parameters: ``deb.compose_options.Options``; ``build``, input of a folder -> who made it, in whose root, and the inputs
+with the indexes of that root's debs.
 
 Outputs: ``recipe/NN`` for each layer of debs, ``recipe/system``, ``recipe/app``, ``generated``, ``report``.
 """
@@ -11,16 +13,20 @@ Outputs: ``recipe/NN`` for each layer of debs, ``recipe/system``, ``recipe/app``
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import Any
 
-from distroless_rules.deb import compose_lay, package
+from distroless_rules.deb import compose_gate, compose_lay, package
 from distroless_rules.deb.compose import APP, SYSTEM, Sources, compose
+from distroless_rules.deb.compose_gate import Folder
 from distroless_rules.deb.compose_lay import Given
 from distroless_rules.deb.compose_options import FileSpec, Options
 from distroless_rules.deb.package import DebIndex
+from distroless_rules.deb.prune import matcher
 from distroless_rules.errors import AnalysisError, FormatError
 from distroless_rules.tools.tool import InputFile, Tool, Workbench
 from distroless_rules.values import tree
+from distroless_rules.values.path import fold_usr
 from distroless_rules.values.tree import Entry
 
 __all__ = ["TOOL"]
@@ -40,6 +46,9 @@ def _perform(bench: Workbench) -> None:
         certificates=tuple((name.rpartition("/")[2], inputs.whole(name)) for name in options.ca_bundle),
     )
     made = compose(options, sources)
+    folders = inputs.folders(options.files, bench.parameters.get("build", {}))
+    if folders:
+        compose_gate.check(made.recipes[APP], folders, sources.debs.values(), matcher(options.keep, fold_usr))
     for name, rows in made.recipes.items():
         shown = name if name in (SYSTEM, APP) else f"{int(name):02}"
         with bench.output(f"recipe/{shown}") as sink:
@@ -64,6 +73,17 @@ class _Inputs:
             if name.startswith(f"{kind}/") and name.endswith("/index"):
                 found[name[len(kind) + 1 : -len("/index")]] = package.loads(file.path.read_bytes())
         return found
+
+    def folders(self, files: Iterable[FileSpec], told: Mapping[str, Any]) -> list[Folder]:
+        """Give the folders that commands made, with the debs that they ran among."""
+        return [
+            Folder(spec.path, spec.label, by["by"], by["root"], tuple(self._index(name) for name in by["indexes"]))
+            for spec in files
+            if (by := told.get(spec.input))
+        ]
+
+    def _index(self, name: str) -> DebIndex:
+        return package.loads(self._input(name).path.read_bytes())
 
     def read(self, entry: Entry) -> bytes:
         """Give the bytes of a regular file."""
@@ -97,4 +117,4 @@ class _Inputs:
         return file
 
 
-TOOL = Tool("Compose", "5", _perform)
+TOOL = Tool("Compose", "6", _perform)

@@ -9,7 +9,7 @@ def _build_root(ctx):
     for file in local:
         if file.extension != "deb":
             fail("%s is no deb; a build root is made of debs" % file.short_path)
-    closure = ctx.debs.closure(roots, local = local, exclude = ctx.attr.exclude, keep = ctx.attr.keep)
+    closure = ctx.debs.closure(roots, local = local, exclude = ctx.attr.exclude, keep = ctx.attr.keep, stage = "build")
     tree = lay_root(
         ctx,
         ctx.label.name,
