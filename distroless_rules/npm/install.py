@@ -5,6 +5,7 @@ No script of a package runs. What is neither file nor folder in an archive is le
 
 from __future__ import annotations
 
+import gzip
 import io
 import tarfile
 import zlib
@@ -20,6 +21,7 @@ from distroless_rules.values.tree import Entry, Kind
 __all__ = ["install"]
 
 _LARGEST = 1 << 30  # bytes of a package's files
+_CHUNK = 1 << 20
 
 
 def install(packages: Iterable[tuple[Locked, Path]], write: Callable[[bytes], object]) -> None:
@@ -63,7 +65,7 @@ def _files(package: Locked, archive: Path) -> Iterator[tuple[str, int, bytes]]:
     found: dict[str, tuple[int, bytes]] = {}
     size = 0
     try:
-        with archive.open("rb") as file, tarfile.open(fileobj=file, mode="r|gz") as tar:
+        with gzip.open(archive) as file, tarfile.open(fileobj=file, mode="r|") as tar:
             for member in tar:
                 path = member.name.removeprefix("./").partition("/")[2]  # without the folder that holds all
                 if not member.isreg() or not path:
@@ -75,6 +77,8 @@ def _files(package: Locked, archive: Path) -> Iterator[tuple[str, int, bytes]]:
                     raise FormatError(doing, "it holds too much to be a package")
                 stream = tar.extractfile(member) or io.BytesIO()
                 found[path] = (0o755 if member.mode & 0o111 else 0o644, stream.read())
+            while file.read(_CHUNK):
+                pass  # to its checksum
     except (tarfile.TarError, zlib.error, EOFError, OSError, ValueError) as error:
         raise FormatError(doing, f"it is damaged: {error}") from error
     for path in sorted(found):

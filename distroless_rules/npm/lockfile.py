@@ -104,6 +104,8 @@ def _check_manifest(locked: Mapping[str, Any], manifest: str, name: str) -> None
     declared = _object(manifest, "package.json")
     for kind in _KINDS:
         now, was = declared.get(kind) or {}, locked.get(kind) or {}
+        if not isinstance(now, dict) or not isinstance(was, dict):
+            raise FormatError("read package.json", f'"{kind}" in it or in {name} is not an object')
         if now != was:
             odd = sorted(key for key in {*now, *was} if now.get(key) != was.get(key))[0]
             then, given = json.dumps(was.get(odd)), json.dumps(now.get(odd))
@@ -156,7 +158,9 @@ def _locked(place: str, row: Mapping[str, Any], file: str) -> Locked:
     commands = row.get("bin") or {}
     if isinstance(commands, str):
         commands = {str(name).rpartition("/")[2]: commands}
-    bins = tuple(sorted((str(command), str(path)) for command, path in dict(commands).items()))
+    if not isinstance(commands, dict):
+        raise FormatError(doing, f'"bin" of "{place}" is not an object')
+    bins = tuple(sorted((str(command), str(path)) for command, path in commands.items()))
     return Locked(place, str(name), version, resolved, algorithm, digest, bins)
 
 

@@ -5,6 +5,7 @@ Source: the README of container-structure-test, and pkg/types/v2 in its source.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,9 @@ __all__ = ["CommandTest", "ContentTest", "ExistenceTest", "LicenseTest", "Metada
 
 _VERSION = "2.0.0"
 _LARGEST = 4 << 20  # bytes of a document
+_NOTHING = ("", "~", "null", "Null", "NULL")  # what YAML takes for no value
+_FLAGS = {"true": True, "yes": True, "on": True, "y": True, "false": False, "no": False, "off": False, "n": False}
+_NUMBER = re.compile(r"-?[0-9]{1,9}")
 _EXECUTABLE = ("owner", "group", "other", "any")
 
 
@@ -120,7 +124,8 @@ def load(data: bytes, name: str) -> Suite:
     if len(data) > _LARGEST:
         raise FormatError(doing, f"it has {len(data)} bytes; {_LARGEST} are the most")
     try:
-        document = yaml.load(data, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 - both are safe
+        # Scalars stay texts, so that 1.10 and yes are what was written; what each is to be, its field says.
+        document = yaml.load(data, Loader=getattr(yaml, "CBaseLoader", yaml.BaseLoader))  # noqa: S506 - makes texts only
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         raise FormatError(doing, f"it is not YAML: {str(error)[:500]}") from error
     row = _Row(document, doing, "the document")
@@ -222,15 +227,15 @@ class _Row:
         return FormatError(self._doing, f'"{key}" of {self._where} is {str(value)[:100]!r}, not {expected}')
 
     def has(self, key: str) -> bool:
-        return self._left.get(key) is not None
+        return self._left.get(key, "") not in _NOTHING
 
     def text(self, key: str, default: str) -> str:
         value = self._left.pop(key, None)
         if value is None:
             return default
-        if isinstance(value, bool) or not isinstance(value, str | int | float):
+        if not isinstance(value, str):
             raise self.wrong(key, "a text", value)
-        return str(value)
+        return value
 
     def required(self, key: str) -> str:
         value = self.text(key, "")
@@ -246,17 +251,20 @@ class _Row:
 
     def flag(self, key: str, default: bool) -> bool:
         value = self._left.pop(key, None)
-        if value is None:
+        if value in (None, *_NOTHING):
             return default
-        if not isinstance(value, bool):
+        known = _FLAGS.get(value.lower()) if isinstance(value, str) else None
+        if known is None:
             raise self.wrong(key, "true or false", value)
-        return value
+        return known
 
     def number(self, key: str) -> int | None:
         value = self._left.pop(key, None)
-        if value is not None and (isinstance(value, bool) or not isinstance(value, int)):
+        if value in (None, *_NOTHING):
+            return None
+        if not isinstance(value, str) or not _NUMBER.fullmatch(value):
             raise self.wrong(key, "a number", value)
-        return value
+        return int(value)
 
     def owner(self, key: str) -> int | None:
         """Take a number of an account; -1 is none."""
@@ -264,17 +272,24 @@ class _Row:
         return None if value == -1 else value
 
     def texts(self, key: str) -> tuple[str, ...]:
-        value = self._left.pop(key, None)
-        if value is None:
-            return ()
-        if not isinstance(value, list):
+        value = self._list(key, "a list of texts")
+        if not all(isinstance(item, str) for item in value):
             raise self.wrong(key, "a list of texts", value)
-        return tuple(_Row({"item": item}, self._doing, f'"{key}" of {self._where}').text("item", "") for item in value)
+        return tuple(value)
+
+    def _list(self, key: str, expected: str) -> list[Any]:
+        value = self._left.pop(key, None)
+        if value in (None, *_NOTHING):
+            return []
+        if not isinstance(value, list):
+            raise self.wrong(key, expected, value)
+        return value
 
     def commands(self, key: str) -> tuple[tuple[str, ...], ...]:
-        value = self._left.pop(key, None) or []
-        if not isinstance(value, list) or not all(isinstance(each, list) and each for each in value):
-            raise self.wrong(key, "a list of commands, each a list of words", value)
+        expected = "a list of commands, each a list of words"
+        value = self._list(key, expected)
+        if not all(isinstance(each, list) and each for each in value):
+            raise self.wrong(key, expected, value)
         where = f'"{key}" of {self._where}'
         return tuple(_Row({"command": each}, self._doing, where).texts("command") for each in value)
 
@@ -286,17 +301,15 @@ class _Row:
         return tuple(made)
 
     def rows(self, key: str, kind: str) -> Iterable[_Row]:
-        value = self._left.pop(key, None) or []
-        if not isinstance(value, list):
-            raise self.wrong(key, "a list", value)
+        value = self._list(key, "a list")
         return [_Row(each, self._doing, f"{kind} {number}") for number, each in enumerate(value, 1)]
 
     def row(self, key: str, where: str) -> _Row | None:
         value = self._left.pop(key, None)
-        return None if value is None else _Row(value, self._doing, where)
+        return None if value in (None, *_NOTHING) else _Row(value, self._doing, where)
 
     def end(self) -> None:
         """Refuse what nobody took."""
         for key, value in self._left.items():
-            if value is not None:
+            if value not in _NOTHING:
                 raise FormatError(self._doing, f'{self._where} has "{str(key)[:100]}", which the schema does not know')
