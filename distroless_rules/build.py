@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING
 
 from distroless_rules import outputs, state
 from distroless_rules.actions.analysed import Analysis
-from distroless_rules.errors import ActionError, AnalysisError, DistrolessError, FormatError, StaleLockError
+from distroless_rules.errors import (
+    ActionError,
+    AnalysisError,
+    DistrolessError,
+    FetchError,
+    FormatError,
+    StaleLockError,
+    TrustError,
+)
 from distroless_rules.execution import events
 from distroless_rules.project import Project
 from distroless_rules.values.request import Request
@@ -92,7 +100,7 @@ def _made(
     while True:
         outcome = machine.execute(analysis, keep_going)
         for failure in outcome.failures:
-            blamed = isinstance(failure.error, (ActionError, AnalysisError, FormatError))
+            blamed = isinstance(failure.error, (ActionError, AnalysisError, FetchError, FormatError, TrustError))
             if failure.action and blamed and failure.error.at is None:
                 failure.error.at = analysis.places.get(failure.action.owner)
         if outcome.failures and not keep_going:
