@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-__all__ = ["Ended", "Limits", "Request"]
+__all__ = ["HOST", "SCRATCH", "SCRATCH_SIZE", "Ended", "Limits", "Request", "mounts"]
+
+HOST = "build"
+"""The name of the machine in a sandbox."""
+
+SCRATCH = "/tmp"  # noqa: S108 - a path in the sandbox
+SCRATCH_SIZE = 4 << 30
+"""Bytes that ``SCRATCH`` may hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +67,17 @@ class Request:
     own: Mapping[str, Path] = field(default_factory=dict)
     errors: Path | None = None
     user: tuple[int, int] = (1000, 1000)
+
+
+def mounts(request: Request) -> Iterator[tuple[Path, str, bool]]:
+    """Give what is mounted where, in order, and whether it can be written: first what is mounted on ``/``."""
+    if "/" not in request.own:
+        yield request.root, "/", False
+    yield from ((folder, path, True) for path, folder in sorted(request.own.items()))
+    if request.inputs is not None:
+        yield request.inputs, "/build", False
+    yield from ((folder, f"/build/{path}", False) for path, folder in sorted(request.mounts.items()))
+    yield from ((folder, f"/build/{path}", True) for path, folder in sorted(request.writable.items()))
 
 
 @dataclass(frozen=True, slots=True)

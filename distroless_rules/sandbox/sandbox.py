@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import functools
+import os
 import shutil
-import subprocess
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
 from distroless_rules.errors import SandboxError
 from distroless_rules.sandbox.bubblewrap import Bubblewrap
-from distroless_rules.sandbox.request import Ended, Request
+from distroless_rules.sandbox.namespaces import Namespaces
+from distroless_rules.sandbox.request import Ended, Limits, Request
 
 __all__ = ["Sandbox", "sandbox"]
 
@@ -43,19 +45,35 @@ class Sandbox(Protocol):
 
 @functools.cache
 def sandbox() -> Sandbox:
-    """Give the kind of sandbox that works here.
+    """Give the kind of sandbox that works here: bubblewrap where it is installed, else what the kernel gives.
 
     Raises:
         SandboxError: if none does; it says what to install or allow.
     """
-    program, doing = shutil.which("bwrap"), "make a sandbox"
-    if program is None:
-        raise SandboxError(doing, "bubblewrap is not installed", hint="apt install bubblewrap")
-    probe = [program, "--unshare-user", "--unshare-all", "--disable-userns", "--ro-bind", "/", "/", "true"]
-    tried = subprocess.run(probe, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
-    if tried.returncode:
-        raise SandboxError(doing, tried.stderr.strip() or f"bwrap ends with {tried.returncode}", hint=_advice())
-    return Bubblewrap(program)
+    program = shutil.which("bwrap")
+    kinds: list[Sandbox] = [Bubblewrap(program)] if program else []
+    causes = [] if program else ["bubblewrap is not installed"]
+    for kind in [*kinds, Namespaces()]:
+        cause = _tried(kind)
+        if not cause:
+            return kind
+        causes.append(cause)
+    hint = _advice() + ("" if program else "; or try: apt install bubblewrap")
+    raise SandboxError("make a sandbox", "; ".join(dict.fromkeys(causes)), hint=hint)
+
+
+def _tried(kind: Sandbox) -> str:
+    """Run nothing in a sandbox of this machine's own files; give what is wrong with that."""
+    with tempfile.TemporaryDirectory(prefix="distroless-probe-") as name:
+        output = Path(name) / "output"
+        limits = Limits(60, 1 << 30, 100, 1 << 20, 1 << 20)
+        request = Request(Path("/"), None, {}, {}, ("true",), {"PATH": os.defpath}, output, limits, folder="/")
+        try:
+            ended = kind.run(request, lambda: None)
+        except OSError as error:
+            return f"{kind.name}: {error.strerror or error}"
+        said = output.read_text("utf-8", "replace").strip()
+        return (said or f"{kind.name} ends with {ended.status}") if ended.status else ""
 
 
 def _advice() -> str:

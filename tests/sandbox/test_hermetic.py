@@ -12,18 +12,23 @@ import socket
 import subprocess
 import tempfile
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+from distroless_rules.sandbox.bubblewrap import Bubblewrap
+from distroless_rules.sandbox.namespaces import Namespaces
 from distroless_rules.sandbox.request import Limits, Request
-from distroless_rules.sandbox.sandbox import sandbox
+from distroless_rules.sandbox.sandbox import Sandbox
 from tests.support import busybox
 from tests.support.commands import write_root
 
-pytestmark = pytest.mark.skipif(not shutil.which("bwrap"), reason="bubblewrap is not installed")
+KINDS: dict[str, Callable[[], Sandbox]] = {
+    "bubblewrap": lambda: Bubblewrap(shutil.which("bwrap") or "bwrap"),
+    "namespaces": Namespaces,
+}
 LIMITS = Limits(seconds=60, memory=1 << 30, processes=200, output=1 << 20, file_size=1 << 24)
 ROOT = os.geteuid() == 0
 
@@ -65,6 +70,7 @@ PROBES: dict[str, str | tuple[str, str]] = {
     "signals to a process of the host": "kill -0 $PID",
     "the environment of a process of the host": "[ -r /proc/$PID/environ ]",
     "the session of the host": "[ $(cut -d' ' -f6 /proc/self/stat) = $SESSION ]",
+    "the command line of what made the sandbox": ("grep -q $CACHE /proc/1/cmdline", "echo $CACHE | grep -q $CACHE"),
     "descriptors": "[ -e /proc/self/fd/$DESCRIPTOR ]",
     "shared memory of System V": "[ $(wc -l < /proc/sysvipc/shm) -gt 1 ]",
     # Network
@@ -119,7 +125,8 @@ def script(inside: bool) -> str:
 class World:
     """What is there on the host for a sandbox to find."""
 
-    def __init__(self, folder: Path, program: bytes) -> None:
+    def __init__(self, folder: Path, program: bytes, sandbox: Sandbox) -> None:
+        self.sandbox = sandbox
         self.folder = folder
         self.host, self.inputs, self.out = folder / "host", folder / "inputs", folder / "out"
         for made in (self.host, self.inputs, self.out, self.host / "d"):
@@ -149,14 +156,16 @@ class World:
     def inside(self, script: str, variables: Mapping[str, str]) -> list[str]:
         request = self.request(script, variables)
         request.output.unlink(missing_ok=True)
-        assert sandbox().run(request, lambda: None).status == 0, request.output.read_text()
+        assert self.sandbox.run(request, lambda: None).status == 0, request.output.read_text()
         return request.output.read_text().split()
 
 
-@pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> World:
+@pytest.fixture(scope="module", params=KINDS)
+def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> World:
+    if request.param == "bubblewrap" and not shutil.which("bwrap"):
+        pytest.skip("bubblewrap is not installed")
     folder = tmp_path_factory.mktemp("world")
-    return World(folder, busybox.program(folder))
+    return World(folder, busybox.program(folder), KINDS[request.param]())
 
 
 @pytest.fixture(scope="module")
@@ -273,7 +282,7 @@ def test_limits(world: World, limit: str) -> None:
     script, limits = LIMITED[limit]
     request = world.request(script, {}, limits)
     request.output.unlink(missing_ok=True)
-    ended = sandbox().run(request, lambda: None)
+    ended = world.sandbox.run(request, lambda: None)
     assert (ended.limit, ended.status) == (limit, 137)
     running = subprocess.run(["pgrep", "-f", str(world.root)], capture_output=True, text=True, check=False)
     assert running.stdout == ""
@@ -292,7 +301,7 @@ def test_an_interruption_ends_it_all(world: World) -> None:
 
     request = world.request("(while :; do date > out/now; done) & while :; do sleep 1; done", {})
     with pytest.raises(Stop):
-        sandbox().run(request, check)
+        world.sandbox.run(request, check)
     before = (world.out / "now").stat().st_mtime_ns
     threading.Event().wait(0.2)
     assert (world.out / "now").stat().st_mtime_ns == before
