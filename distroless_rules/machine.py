@@ -57,11 +57,15 @@ class Machine:
         self.store = DiskStore(project.cache)
         self._listener = listener
         self._sources = Sources(project.root, table_path(project.cache, project.root))
-        self._pool = Pool(jobs or len(os.sched_getaffinity(0)), "build")
+        jobs = jobs or len(os.sched_getaffinity(0))
+        # One thread more than commands may run: it prepares the next one, or takes what the last one left, meanwhile.
+        self._pool = Pool(jobs + (jobs > 1), "build")
         self.supply = Supply(self.store, self._sources, DebFetcher(project, self.store, listener))
         trees = Trees(project.cache, self.store)
         tools = ToolExecutor(Registry(), self.supply, self.store, self._pool, trees)
-        commands = RunExecutor(project.cache, self.supply, self.store, self._pool, trees, listener, keep=sandbox_debug)
+        commands = RunExecutor(
+            project.cache, self.supply, self.store, self._pool, trees, jobs, listener, keep=sandbox_debug
+        )
         self.executor = Cached(ByKind(tools, commands), self.store, self.store, again)
 
     def execute(self, analysis: Analysis, keep_going: bool) -> Outcome:

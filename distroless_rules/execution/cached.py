@@ -40,6 +40,10 @@ class Cached:
         """Give the version of the code that would perform ``action``."""
         return self._inner.version(action)
 
+    def prepare(self, action: Action) -> None:
+        """Import what performing ``action`` will need."""
+        self._inner.prepare(action)
+
     def lookup(self, action: Action, inputs: Mapping[str, Digest]) -> ActionResult | None:
         """Give the remembered result, or None; its blobs are not looked at (see ``Executor.lookup``)."""
         return self._recall(action, key(action, inputs, self._inner.version(action)))

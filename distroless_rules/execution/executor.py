@@ -22,6 +22,9 @@ class Executor(Protocol):
             InternalError: if nothing here can perform it.
         """
 
+    def prepare(self, action: Action) -> None:
+        """Import what performing ``action`` will need."""
+
     def lookup(self, action: Action, inputs: Mapping[str, Digest]) -> ActionResult | None:
         """Give a result that is known without work, or None; the blobs that it names may be gone.
 

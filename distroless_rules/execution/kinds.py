@@ -28,6 +28,10 @@ class ByKind:
         """Give the version of the code that would perform ``action`` (see ``Executor.version``)."""
         return self._of(action).version(action)
 
+    def prepare(self, action: Action) -> None:
+        """Import what performing ``action`` will need."""
+        self._of(action).prepare(action)
+
     def lookup(self, action: Action, inputs: Mapping[str, Digest]) -> ActionResult | None:
         """Give a result that is known without work (see ``Executor.lookup``)."""
         return self._of(action).lookup(action, inputs)

@@ -50,6 +50,7 @@ class RunExecutor:
         store: takes the outputs.
         pool: ends what runs when the build is interrupted.
         trees: lays trees out.
+        jobs: how many commands may run at once.
         listener: is told what commands print.
         keep: whether the folder of an action that fails stays, and how to enter it is said.
     """
@@ -61,6 +62,7 @@ class RunExecutor:
         store: LocalStore,
         pool: Pool,
         trees: Trees,
+        jobs: int = 1,
         listener: events.Listener = events.ignore,
         *,
         keep: bool = False,
@@ -69,6 +71,7 @@ class RunExecutor:
         self._supply = supply
         self._store = store
         self._pool = pool
+        self._slots = threading.Semaphore(jobs)
         self._listener = listener
         self._keep = keep
         self._trees = trees
@@ -78,6 +81,10 @@ class RunExecutor:
     def version(self, action: Action) -> str:
         """Give the version of what a sandbox is and what is taken from it."""
         return _VERSION
+
+    def prepare(self, action: Action) -> None:
+        """Import what makes sandboxes."""
+        import distroless_rules.sandbox.sandbox  # noqa: F401 - as ``execute`` does it
 
     def lookup(self, action: Action, inputs: Mapping[str, Digest]) -> ActionResult | None:
         """Know nothing without work."""
@@ -95,28 +102,30 @@ class RunExecutor:
         from distroless_rules.sandbox.sandbox import sandbox
 
         work = self._folder()
+        command = Command.load(action.parameters)
         kept = False
         try:
-            staged = self._stage(action, inputs, work)
-            request = self._request(action, inputs, work, staged)
-            begun = time.monotonic_ns()
-            ended = sandbox().run(request, self._pool.check)
-            spent = (time.monotonic_ns() - begun) // 1_000_000
+            staged = self._stage(action, inputs, work, command.log)
+            request = self._request(command, inputs, work, staged)
+            with self._slots:
+                begun = time.monotonic_ns()
+                ended = sandbox().run(request, self._pool.check)
+                spent = (time.monotonic_ns() - begun) // 1_000_000
             for named in action.inputs:
                 self._supply.recheck(named.artifact, inputs[named.name])
             if ended.status or ended.limit:
                 kept = self._keep
-                raise _failed(action, ended, request, spent, sandbox().command(request) if kept else None)
-            return self._take(action, staged, request, spent)
+                error = _failed_test if command.log else _failed
+                raise error(action, ended, request, spent, sandbox().command(request) if kept else None)
+            return self._take(action, staged, request, spent, command.log)
         except OSError as error:
             raise folder.refused(f"prepare {action.mnemonic} for {action.owner}", error) from error
         finally:
             if not kept:
                 folder.remove_tree(str(work))
 
-    def _take(self, action: Action, staged: Stage, request: Request, spent: int) -> ActionResult:
+    def _take(self, action: Action, staged: Stage, request: Request, spent: int, log: str) -> ActionResult:
         """Take what a command left that succeeded: its outputs, and what it printed."""
-        log = Command.load(action.parameters).log
         outputs = collect(action, staged, self._store, self._pool.check, log)
         printed = copy_in(self._store, request.output) if _size(request.output) else None
         if log:
@@ -136,7 +145,7 @@ class RunExecutor:
             os.makedirs(work)
         return work
 
-    def _stage(self, action: Action, inputs: Mapping[str, Digest], work: Path) -> Stage:
+    def _stage(self, action: Action, inputs: Mapping[str, Digest], work: Path, log: str) -> Stage:
         files: dict[str, Path] = {}
         trees: dict[str, Path] = {}
         for named in action.inputs:
@@ -146,13 +155,11 @@ class RunExecutor:
                 trees[named.name] = self._trees.path(inputs[named.name])
             else:
                 files[named.name] = self._supply.open(named.artifact, inputs[named.name]).path
-        log = Command.load(action.parameters).log
         return stage(work, files, trees, [named.name for named in action.outputs if named.name != log])
 
-    def _request(self, action: Action, inputs: Mapping[str, Digest], work: Path, staged: Stage) -> Request:
+    def _request(self, command: Command, inputs: Mapping[str, Digest], work: Path, staged: Stage) -> Request:
         from distroless_rules.sandbox.request import Limits, Request
 
-        command = Command.load(action.parameters)
         return Request(
             root=self._trees.path(inputs[ROOT]),
             inputs=staged.inputs,
@@ -169,6 +176,23 @@ def _failed(action: Action, ended: Ended, request: Request, spent: int, enter: l
     """Say how a command ended, what it printed, and how to run it again."""
     import shlex
 
+    parts = [_cause(ended, request), f"  command: {shlex.join(request.arguments)}"]
+    if printed := _printed(request.output, _SHOWN):
+        parts.append(f"  it printed:\n{printed}")
+    return ActionError(f"perform {action.mnemonic} for {action.owner}", "\n".join([*parts, *_again(enter)]))
+
+
+def _failed_test(action: Action, ended: Ended, request: Request, spent: int, enter: list[str] | None) -> TestError:
+    """Say how a test ended; what it printed is its own part of the error."""
+    failed = TestError(
+        f"perform {action.mnemonic} for {action.owner}", "\n".join([_cause(ended, request), *_again(enter)])
+    )
+    failed.printed, failed.milliseconds = _printed(request.output, _LOGGED), spent
+    failed.timeout = ended.limit == "time"
+    return failed
+
+
+def _cause(ended: Ended, request: Request) -> str:
     causes = {
         "time": f"it was ended after {request.limits.seconds:g} seconds",
         "memory": f"it was ended: it used more than {request.limits.memory >> 20} MiB of memory",
@@ -176,18 +200,13 @@ def _failed(action: Action, ended: Ended, request: Request, spent: int, enter: l
         "output": f"it was ended: it printed more than {request.limits.output >> 20} MiB",
     }
     signal = ended.status - 128
-    cause = causes.get(ended.limit) or (f"signal {signal} ended it" if signal > 0 else f"exit status {ended.status}")
-    again = [] if enter is None else [f"  to run it again in its sandbox: {shlex.join(enter)}"]
-    doing = f"perform {action.mnemonic} for {action.owner}"
-    if Command.load(action.parameters).log:
-        failed = TestError(doing, "\n".join([cause, *again]))
-        failed.printed, failed.milliseconds = _printed(request.output, _LOGGED), spent
-        failed.timeout = ended.limit == "time"
-        return failed
-    parts = [cause, f"  command: {shlex.join(request.arguments)}"]
-    if printed := _printed(request.output, _SHOWN):
-        parts.append(f"  it printed:\n{printed}")
-    return ActionError(doing, "\n".join([*parts, *again]))
+    return causes.get(ended.limit) or (f"signal {signal} ended it" if signal > 0 else f"exit status {ended.status}")
+
+
+def _again(enter: list[str] | None) -> list[str]:
+    import shlex
+
+    return [] if enter is None else [f"  to run it again in its sandbox: {shlex.join(enter)}"]
 
 
 def _size(path: Path) -> int:

@@ -167,7 +167,7 @@ class _Run:
         """Have what later actions need imported while threads perform the first ones."""
         actions = [self._plan.actions[position] for position in self._plan.needed]
         for action in {action.mnemonic: action for action in actions}.values():
-            self._executor.version(action)
+            self._executor.prepare(action)
 
     def _counts(self) -> events.Counts:
         endings = list(self._endings.values())

@@ -46,6 +46,10 @@ class ToolExecutor:
         """Give the version of the action's tool."""
         return self._tool(action).version
 
+    def prepare(self, action: Action) -> None:
+        """Import the action's tool."""
+        self._tool(action).prepare()
+
     def lookup(self, action: Action, inputs: Mapping[str, Digest]) -> ActionResult | None:
         """Know nothing without work."""
         return None

@@ -209,7 +209,7 @@ def main(words: list[str]) -> NoReturn:
                 os.close(told)
             _first(spec, held)
     except OSError as error:
-        print(f"sandbox: {error.args[-1]}", file=sys.stderr, flush=True)
+        os.write(2, f"sandbox: {error.args[-1]}\n".encode())
         os._exit(125)
     if told >= 0:
         os.write(told, b'{"child-pid": %d}' % first)

@@ -142,17 +142,26 @@ def remove_tree(path: str) -> None:
     Raises:
         OSError: if it belongs to somebody else.
     """
-    import shutil
-
     with suppress(FileNotFoundError):
         try:
-            shutil.rmtree(path)
+            _remove(path)
         except PermissionError:
             for at, folders, _ in os.walk(path):
                 for name in folders:
                     if not os.path.islink(f"{at}/{name}"):
                         os.chmod(f"{at}/{name}", 0o700)
-            shutil.rmtree(path)
+            _remove(path)
+
+
+def _remove(path: str) -> None:
+    """Remove a folder that nobody else writes in any more; shutil.rmtree, which minds others, takes twice as long."""
+    with os.scandir(path) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                _remove(entry.path)
+            else:
+                os.unlink(entry.path)
+    os.rmdir(path)
 
 
 def _open_lock(root: Path) -> int:

@@ -1,45 +1,52 @@
-"""Every tool by its mnemonic; a tool's module is imported when an action first asks for it."""
+"""Every tool by its mnemonic; a tool's module is imported when an action must be performed.
+
+Versions are here too, so that a build in which all is cached imports none of them.
+"""
 
 from __future__ import annotations
 
 import importlib
 from collections.abc import Iterator, Mapping
+from types import ModuleType
 
-from distroless_rules.tools.tool import Tool
+from distroless_rules.tools.tool import Tool, Workbench
 
 __all__ = ["MNEMONICS", "Registry"]
 
-_MODULES = {
-    "BuildRoot": "build_root",
-    "Compose": "compose",
-    "DebUnpack": "deb_unpack",
-    "ExpandTemplate": "expand_template",
-    "Image": "image",
-    "ImageIndex": "image_index",
-    "ImageTest": "image_test",
-    "Layer": "layer",
-    "NodeModules": "node_modules",
-    "Wheels": "wheels",
-    "WriteFile": "write_file",
+_TOOLS = {
+    "BuildRoot": ("build_root", "2"),
+    "Compose": ("compose", "6"),
+    "DebUnpack": ("deb_unpack", "1"),
+    "ExpandTemplate": ("expand_template", "1"),
+    "Image": ("image", "1"),
+    "ImageIndex": ("image_index", "1"),
+    "ImageTest": ("image_test", "1"),
+    "Layer": ("layer", "1"),
+    "NodeModules": ("node_modules", "1"),
+    "Wheels": ("wheels", "1"),
+    "WriteFile": ("write_file", "1"),
 }
-MNEMONICS = frozenset(_MODULES)
+"""The module of each tool, and the version that it has there."""
+
+MNEMONICS = frozenset(_TOOLS)
 
 
 class Registry(Mapping[str, Tool]):
     """The tools, as a mapping from mnemonic to tool."""
 
-    def __init__(self) -> None:
-        self._tools: dict[str, Tool] = {}
-
     def __getitem__(self, mnemonic: str) -> Tool:
-        tool = self._tools.get(mnemonic)
-        if tool is None:
-            module = importlib.import_module(f"distroless_rules.tools.{_MODULES[mnemonic]}")
-            tool = self._tools[mnemonic] = module.TOOL
-        return tool
+        name, version = _TOOLS[mnemonic]
+
+        def module() -> ModuleType:
+            return importlib.import_module(f"distroless_rules.tools.{name}")
+
+        def perform(bench: Workbench) -> None:
+            module().TOOL.perform(bench)
+
+        return Tool(mnemonic, version, perform, module)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(_MODULES)
+        return iter(_TOOLS)
 
     def __len__(self) -> int:
-        return len(_MODULES)
+        return len(_TOOLS)

@@ -77,8 +77,10 @@ class Tool:
         mnemonic: the name by which actions ask for it.
         version: changed whenever the same inputs may give other outputs; part of every action's key.
         perform: does the work.
+        prepare: makes ready for that, by imports.
     """
 
     mnemonic: str
     version: str
     perform: Callable[[Workbench], None]
+    prepare: Callable[[], object] = lambda: None
