@@ -119,3 +119,20 @@ def test_programs_for_another_machine(shop: Built) -> None:
         shop.ask("build", "--platform", platform, "//app:plain")
         header = (shop.root / "distroless-out/app/plain").read_bytes()[:20]
         assert (header[:4], int.from_bytes(header[18:20], "little")) == (b"\x7fELF", machine)
+
+
+def test_a_compiler_of_one_archive_for_an_image_of_another(shop: Built) -> None:
+    (shop.root / "mixed").mkdir(exist_ok=True)
+    (shop.root / "mixed/main.go").write_text('package main\n\nimport "fmt"\n\nfunc main() { fmt.Println("mixed") }\n')
+    (shop.root / "mixed/BUILD").write_text(
+        'load("@distroless_rules//rules:defs.bzl", "distroless_image", "go_binary")\n'
+        'load("@distroless_rules//toolchains:go.bzl", "go_toolchain")\n'
+        'go_toolchain(name = "go", archive = "@trixie")\n'
+        'go_binary(name = "mixed", srcs = ["main.go"], toolchain = ":go")\n'
+        'distroless_image(name = "image", binary = ":mixed", contents = ["@bookworm//tzdata", "@bookworm//libc6"])\n'
+    )
+    shop.ask("build", "//mixed:image")
+    (known,) = json.loads(shop.ask("inspect", "--json", "//mixed:image"))
+    debs = known["report"]["debs"]
+    assert debs["libc6"]["version"].startswith("2.36-")
+    assert not [name for name in debs if name.startswith("golang")]
