@@ -1,8 +1,8 @@
 """Beside ninja: 1,000 trivial actions, nothing to do, and one changed file in a program of 500, in one run.
 
 Usage: ``python benchmarks/ninja.py [--actions N] [--files N] [--rounds N]``. ninja runs the machine's own programs as
-they are; we run those of locked debs in sandboxes, hash what they read and write, and keep it. Everything is on a tmpfs.
-The machine should do nothing else meanwhile.
+they are; we run those of locked debs in sandboxes, hash what they read and write, and keep it. Everything is on a
+tmpfs. The machine should do nothing else meanwhile.
 """
 
 from __future__ import annotations
