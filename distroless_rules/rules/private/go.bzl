@@ -8,7 +8,8 @@ load("//rules/private:tests.bzl", "TEST_ATTRIBUTES", "tested")
 # The build cache must be writable: links to what the toolchain compiled, in a folder of the command's own.
 # Messages have the paths that go sees, from the module's folder on; people see theirs from the workspace on.
 _BUILD = """
-cp -rs "$PWD/$1" /tmp/cache
+mkdir /tmp/cache
+cp -rs "$PWD/$1/." /tmp/cache/
 export GOCACHE=/tmp/cache
 out=$PWD/$2
 module=$3
