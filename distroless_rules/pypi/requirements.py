@@ -8,7 +8,7 @@ where to look pass through. Source: pip's "Requirements File Format".
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -18,13 +18,14 @@ from distroless_rules.pypi.target import Target
 if TYPE_CHECKING:
     from packaging.requirements import Requirement
 
-__all__ = ["Line", "read"]
+__all__ = ["Line", "check", "read"]
 
 _COMMENT = re.compile(r"(^|\s)#.*$")
 _HASH = re.compile(r"--hash[= ](?P<hash>\S+)")
 _ANYWAY = ("--prefer-binary", "--only-binary", "--no-binary")  # wheels only are taken, whatever they say
 _INDEXES = ("-i", "--index-url", "--extra-index-url", "-f", "--find-links", "--no-index", "--trusted-host")
 _RIGHT = re.compile(r"sha(256:[0-9a-f]{64}|384:[0-9a-f]{96}|512:[0-9a-f]{128})")
+_RENEW = "renew it with `pip-compile --generate-hashes` or `uv pip compile --generate-hashes`"
 _HOW = "write it with `pip-compile --generate-hashes` or `uv pip compile --generate-hashes`"
 
 
@@ -35,10 +36,12 @@ class Line:
     Attributes:
         text: the line.
         name: the project's normalised name; ``""`` of an option.
+        version: the version that it names; ``""`` of an option.
     """
 
     text: str
     name: str = ""
+    version: str = ""
 
 
 def read(text: str, name: str, target: Target) -> tuple[Line, ...]:
@@ -68,8 +71,44 @@ def read(text: str, name: str, target: Target) -> tuple[Line, ...]:
         if project in lines:
             raise FormatError(f'read the requirement "{requirement.name}"', "it is there twice", at=at)
         pinned = f"{requirement.name}{requirement.specifier}"
-        lines[project] = Line(" ".join([pinned, *(f"--hash={each}" for each in hashes)]), project)
+        version = next(iter(requirement.specifier)).version
+        lines[project] = Line(" ".join([pinned, *(f"--hash={each}" for each in hashes)]), project, version)
     return tuple(lines.values())
+
+
+def check(lines: Iterable[Line], name: str, source: str, source_name: str, target: Target) -> None:
+    """See that a requirements file fits what it was made from.
+
+    Args:
+        lines: what ``read`` gave.
+        name: what messages call the file.
+        source: the text of the file that it was made from, ``requirements.in``; options in it are passed over.
+        source_name: what messages call that.
+        target: the Python that the wheels are for.
+
+    Raises:
+        FormatError: with the line of a requirement that is malformed or not met.
+    """
+    from packaging.requirements import InvalidRequirement, Requirement
+    from packaging.utils import canonicalize_name
+
+    versions = {line.name: line.version for line in lines if line.name}
+    for number, line in _logical(source):
+        at = Location(source_name, number)
+        if line.startswith("-"):
+            continue
+        try:
+            wanted = Requirement(line)
+        except InvalidRequirement as error:
+            raise FormatError(f'read the requirement "{line[:80]}"', str(error).split("\n", 1)[0], at=at) from error
+        if wanted.url or (wanted.marker is not None and not wanted.marker.evaluate(dict(target.markers()))):
+            continue
+        version = versions.get(canonicalize_name(wanted.name))
+        doing = f'meet the requirement "{wanted.name}{wanted.specifier}"'
+        if version is None:
+            raise FormatError(doing, f"{name} does not have it", at=at, hint=_RENEW)
+        if not wanted.specifier.contains(version, prereleases=True):
+            raise FormatError(doing, f"{name} has {version}", at=at, hint=_RENEW)
 
 
 def _logical(text: str) -> Iterator[tuple[int, str]]:

@@ -46,7 +46,8 @@ def shop(tmp_path_factory: pytest.TempPathFactory, shared: Path) -> Built:
     shutil.copy(ROOT / "examples/node/authority.crt", app)
     (app / "main.py").write_text(MAIN)
     shutil.copytree(SOURCES, app, dirs_exist_ok=True)
-    shutil.copy(ROOT / "examples/wheels/requirements.txt", app)
+    for name in ("requirements.in", "requirements.txt"):
+        shutil.copy(ROOT / "examples/wheels" / name, app)
     with zipfile.ZipFile(app / "bought.jar", "w") as jar:
         jar.writestr("bought.txt", "bought\n")
     (app / "shop.conf.in").write_text(CONFIG)

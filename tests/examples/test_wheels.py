@@ -62,6 +62,27 @@ def test_a_wheel_with_another_hash_is_refused_and_the_image_before_stays(shop: B
     assert (shop.root / "distroless-out/wheels/image/index.json").read_bytes() == before
 
 
+def test_a_file_that_does_not_fit_what_it_was_made_from(shop: Built) -> None:
+    file = shop.root / "wheels/requirements.in"
+    text = file.read_text()
+    file.write_text(text.replace("orjson>=3.10", "orjson<3"))
+    done = subprocess.run(
+        shop.command("build", "//wheels:image"),
+        cwd=shop.root,
+        env=shop.env,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    file.write_text(text)
+    assert done.returncode == 1
+    assert (
+        'wheels/requirements.in:2: cannot meet the requirement "orjson<3": wheels/requirements.txt has 3.'
+        in done.stderr
+    )
+    assert "renew it with `pip-compile --generate-hashes`" in done.stderr
+
+
 @pytest.mark.runtime
 def test_a_module_of_a_wheel_can_be_the_program(shop: Built) -> None:
     if not shutil.which("crun"):

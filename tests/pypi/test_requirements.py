@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from distroless_rules.errors import DistrolessError
-from distroless_rules.pypi.requirements import read
+from distroless_rules.errors import DistrolessError, FormatError
+from distroless_rules.pypi.requirements import check, read
 from distroless_rules.pypi.target import Target
 
 A, B = "a" * 64, "b" * 64
@@ -81,3 +81,42 @@ def test_platform_tags() -> None:
     assert tags[:3] == ["manylinux_2_17_x86_64", "manylinux2014_x86_64", "manylinux_2_16_x86_64"]
     assert tags[-3:] == ["manylinux_2_5_x86_64", "manylinux1_x86_64", "linux_x86_64"]
     assert "manylinux1_aarch64" not in list(TARGET.platforms())
+
+
+LOCKED = f"flask==3.0.1 --hash=sha256:{A}\nzope.interface==6.0rc1 --hash=sha256:{A}\n"
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "",
+        "flask",
+        "Flask>=3,<4 # why",
+        "zope-interface",
+        "tomli; python_version < '3.11'",
+        "-r other.in\n--pre\nflask~=3.0",
+    ],
+)
+def test_a_file_that_fits_what_it_was_made_from(source: str) -> None:
+    check(read(LOCKED, "req.txt", TARGET), "req.txt", source, "req.in", TARGET)
+
+
+@pytest.mark.parametrize(
+    ("source", "error"),
+    [
+        ("flask>=3.1", 'req.in:1: cannot meet the requirement "flask>=3.1": req.txt has 3.0.1; renew it with'),
+        ("\nrequests", 'req.in:2: cannot meet the requirement "requests": req.txt does not have it; renew it with'),
+        ("tomli; python_version > '3.11'", 'cannot meet the requirement "tomli": req.txt does not have it'),
+        ("flask==", 'req.in:1: cannot read the requirement "flask=="'),
+    ],
+)
+def test_a_file_that_does_not_fit(source: str, error: str) -> None:
+    with pytest.raises(FormatError) as caught:
+        check(read(LOCKED, "req.txt", TARGET), "req.txt", source, "req.in", TARGET)
+    assert error in str(caught.value)
+
+
+@given(st.text())
+def test_any_source_fits_or_is_refused(source: str) -> None:
+    with suppress(DistrolessError):
+        check((), "req.txt", source, "req.in", TARGET)

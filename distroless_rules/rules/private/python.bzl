@@ -37,10 +37,11 @@ def _py_requirements(ctx):
     tree = ctx.actions.declare_directory(ctx.label.name)
     ctx.actions.tool(
         mnemonic = "Wheels",
-        inputs = {"requirements": ctx.file.requirements},
+        inputs = {"requirements": ctx.file.requirements} | ({"source": ctx.file.requirements_in} if ctx.file.requirements_in != None else {}),
         outputs = {"tree": tree},
         parameters = {
             "path": ctx.file.requirements.short_path,
+            "source_path": ctx.file.requirements_in.short_path if ctx.file.requirements_in != None else "",
             "python": toolchain.version,
             "libc": toolchain.libc,
             "platform": ctx.platform.name,
@@ -119,6 +120,7 @@ py_requirements = rule(
     doc = "Wheels that a requirements file names with `--hash`, as pip-compile and uv write it; fetched by pip as it is set up here.",
     attrs = {
         "requirements": attr.label(mandatory = True, allow_single_file = [".txt"], stage = "build", doc = "The file; it names everything that is needed."),
+        "requirements_in": attr.label(allow_single_file = True, stage = "build", doc = "What it was made from, to see that it fits: requirements.in."),
         "toolchain": _TOOLCHAIN,
     },
     provides = [PyInfo],
