@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,6 +38,7 @@ _OUTPUT = 64 << 20  # bytes that an action may print
 _FILE = 16 << 30  # bytes of the largest file that it may write
 _SHOWN = 1 << 14  # bytes of what it printed that are shown, at most
 _LINES = 100  # lines of that
+_SHELL = ("/bin/sh", "-e", "-c")  # how actions.run_shell starts a script
 _LOGGED = 1 << 20  # bytes that are kept of what a test printed that failed
 
 
@@ -174,12 +175,20 @@ class RunExecutor:
 
 def _failed(action: Action, ended: Ended, request: Request, spent: int, enter: list[str] | None) -> ActionError:
     """Say how a command ended, what it printed, and how to run it again."""
-    import shlex
-
-    parts = [_cause(ended, request), f"  command: {shlex.join(request.arguments)}"]
+    parts = [_cause(ended, request)]
     if printed := _printed(request.output, _SHOWN):
         parts.append(f"  it printed:\n{printed}")
+    parts.append(f"  command: {_shown_command(request.arguments)}")
     return ActionError(f"perform {action.mnemonic} for {action.owner}", "\n".join([*parts, *_again(enter)]))
+
+
+def _shown_command(arguments: Sequence[str]) -> str:
+    """Write a command for people: of a script of many lines, which ``--sandbox-debug`` shows, the arguments only."""
+    import shlex
+
+    if tuple(arguments[:3]) == _SHELL and "\n" in arguments[3]:
+        return shlex.join([*_SHELL, "...", *arguments[4:]]) + "; --sandbox-debug shows all of it"
+    return shlex.join(arguments)
 
 
 def _failed_test(action: Action, ended: Ended, request: Request, spent: int, enter: list[str] | None) -> TestError:

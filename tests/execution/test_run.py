@@ -143,17 +143,18 @@ REFUSED = {
     "touch $OUT; mkdir -p distroless-out/a/b/c": 'it made, undeclared, "distroless-out/a/b"',
     "exit 3": "exit status 3\n  command: /bin/sh -e -c 'exit 3'",
     "echo a; echo b >&2; false": (
-        "exit status 1\n  command: /bin/sh -e -c 'echo a; echo b >&2; false'\n  it printed:\na\nb"
+        "exit status 1\n  it printed:\na\nb\n  command: /bin/sh -e -c 'echo a; echo b >&2; false'"
     ),
     "printf '\\033[31mred\\tx\\377\\n'; false": (
-        "exit status 1\n  command: /bin/sh -e -c 'printf '\"'\"'\\033[31mred\\tx\\377\\n'\"'\"'; false'\n"
-        "  it printed:\n\ufffd[31mred\tx\ufffd"
+        "exit status 1\n  it printed:\n\ufffd[31mred\tx\ufffd\n"
+        "  command: /bin/sh -e -c 'printf '\"'\"'\\033[31mred\\tx\\377\\n'\"'\"'; false'"
     ),
     "kill -9 $$": "signal 9 ended it\n  command: /bin/sh -e -c 'kill -9 $$'",
     "cat app/unnamed.txt": (
-        "exit status 1\n  command: /bin/sh -e -c 'cat app/unnamed.txt'\n  it printed:\n"
-        "cat: can't open 'app/unnamed.txt': No such file or directory"
+        "exit status 1\n  it printed:\ncat: can't open 'app/unnamed.txt': No such file or directory\n"
+        "  command: /bin/sh -e -c 'cat app/unnamed.txt'"
     ),
+    "echo a\nfalse": ("exit status 1\n  it printed:\na\n  command: /bin/sh -e -c ...; --sandbox-debug shows all of it"),
 }
 
 
