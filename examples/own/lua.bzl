@@ -3,6 +3,7 @@
 Nothing here is known to distroless-rules; it is written as its own rules are.
 """
 
+load("@distroless_rules//rules:authoring.bzl", "TEST_ATTRIBUTES", "entry", "runtime", "test_info")
 load("@distroless_rules//rules:defs.bzl", "BuildRootInfo", "DebInfo", "RuntimeInfo", "build_root", "distroless_image")
 
 LuaInfo = provider(
@@ -84,16 +85,13 @@ def _lua_library(ctx):
         LuaInfo(modules = depset(modules, transitive = [dep[LuaInfo].modules for dep in ctx.attr.deps])),
     ]
 
-def _place(label, path, file):
-    return struct(label = label, path = path, kind = "file", mode = "", owner = "0:0", file = file, target = "")
-
 def _lua_binary(ctx):
     toolchain = ctx.attr.toolchain[LuaToolchainInfo]
     own = _compiled(ctx, toolchain)
     modules = depset(own, transitive = [dep[LuaInfo].modules for dep in ctx.attr.deps]).to_list()
     folder = "/usr/local/share/lua/%s/" % toolchain.version
     label = ctx.label.canonical
-    places = [_place(label, folder + module.name.replace(".", "/") + ".lua", module.file) for module in modules]
+    places = [entry(label, folder + module.name.replace(".", "/") + ".lua", "file", "", "0:0", file = module.file) for module in modules]
     start = ctx.actions.declare_file(ctx.label.name + ".start.lua")
     ctx.actions.expand_template(
         template = ctx.file._start,
@@ -103,13 +101,18 @@ def _lua_binary(ctx):
     program = "/usr/local/lib/%s.lua" % ctx.label.name
     return [
         DefaultInfo(files = depset([module.file for module in own])),
-        RuntimeInfo(
-            entries = depset(places + [_place(label, program, start)]),
+        runtime(
+            ctx,
+            entries = places + [entry(label, program, "file", "", "0:0", file = start)],
             debs = toolchain.debs,
             entrypoint = [toolchain.interpreter, program],
-            env = {},
         ),
     ]
+
+def _lua_test(ctx):
+    made = _lua_binary(ctx)
+    program = made[-1]
+    return made + [test_info(ctx, program.entrypoint, program.root, program.env)]
 
 _MODULES = {
     "srcs": attr.label_list(allow_files = [".lua"], stage = "build", doc = "Sources."),
@@ -124,14 +127,26 @@ lua_library = rule(
     provides = [LuaInfo],
 )
 
+_PROGRAM = _MODULES | {
+    "main": attr.string(mandatory = True, doc = "The module that runs."),
+    "_start": attr.label(default = "//:start.lua.in", allow_single_file = True),
+}
+
 lua_binary = rule(
     implementation = _lua_binary,
     doc = "A program of Lua.",
-    attrs = _MODULES | {
-        "main": attr.string(mandatory = True, doc = "The module that runs."),
-        "_start": attr.label(default = "//:start.lua.in", allow_single_file = True),
-    },
+    attrs = _PROGRAM,
     executable = True,
+    provides = [RuntimeInfo],
+)
+
+lua_test = rule(
+    implementation = _lua_test,
+    doc = "A program of Lua that passes by ending without an error.",
+    attrs = _PROGRAM | TEST_ATTRIBUTES | {
+        "data": attr.label_list(allow_files = True, stage = "build", doc = "Files that it reads."),
+    },
+    test = True,
     provides = [RuntimeInfo],
 )
 

@@ -42,6 +42,11 @@ def test_it_runs(own: Built) -> None:
     assert own.ask("run", "//:image", "--", "you") == "Hello, you, from Lua 5.4!\n"
 
 
+def test_its_programs_are_tests_and_tools(own: Built) -> None:
+    assert "//:greeting_test" in own.ask("test", "//...")
+    assert (own.root / "distroless-out/greeted.txt").read_text() == "Hello, you, from Lua 5.4!\n"
+
+
 def test_a_source_that_does_not_compile_is_shown_where_it_is(own: Built) -> None:
     file = own.root / "app/greeting.lua"
     text = file.read_text()
@@ -51,7 +56,7 @@ def test_a_source_that_does_not_compile_is_shown_where_it_is(own: Built) -> None
     )
     file.write_text(text)
     assert done.returncode == 1
-    assert "BUILD:22: cannot perform LuaCompile for //:greeting: exit status 1" in done.stderr
+    assert "BUILD:23: cannot perform LuaCompile for //:greeting: exit status 1" in done.stderr
     assert "app/greeting.lua:1:" in done.stderr
 
 

@@ -15,6 +15,8 @@ def start(tool, root):
     """
     if RuntimeInfo in tool:
         program = tool[RuntimeInfo]
+        if not hasattr(program, "root"):
+            fail("%s says what an image needs of it, and not what it runs in; its rule should make its RuntimeInfo by runtime() of @distroless_rules//rules:authoring.bzl" % tool[DefaultInfo].label.canonical)
         return struct(words = program.entrypoint, tree = program.root, env = program.env, files = [])
     files = tool[DefaultInfo].files.to_list()
     file = tool[DefaultInfo].executable or (files[0] if len(files) == 1 else None)

@@ -1,3 +1,5 @@
+-- Greets somebody, on standard output or in a file.
 local greeting = require("app.greeting")
 
-print(greeting.of(arg[1] or "world"))
+local out = arg[2] and assert(io.open(arg[2], "w")) or io.stdout
+out:write(greeting.of(arg[1] or "world"), "\n")
