@@ -24,6 +24,7 @@ from distroless_rules.errors import DistrolessError, RequestError, TestError
 from distroless_rules.execution import events
 from distroless_rules.project import Project
 from distroless_rules.values.label import Label
+from distroless_rules.values.platform import HOST
 from distroless_rules.values.request import Request
 
 if TYPE_CHECKING:
@@ -206,7 +207,9 @@ def _judged(
     if isinstance(error, TestError):
         _write(path, error.printed)
         verdict = Verdict.TIMEOUT if error.timeout else Verdict.FAILED
-        return Tested(run.label, run.number, verdict, False, error.milliseconds, error.cause, path)
+        platform = run.action.platform
+        foreign = f"; it is for {platform}, and this machine is {HOST}" if platform not in ("", str(HOST)) else ""
+        return Tested(run.label, run.number, verdict, False, error.milliseconds, error.cause + foreign, path)
     if error is not None or run.log not in outcome.digests:
         return Tested(run.label, run.number, Verdict.NOT_BUILT, False, 0, "", None)
     ending, spent = endings[run.action]

@@ -106,6 +106,11 @@ class Picture:
             gid = int(found[2])
         return uid, gid
 
+    def home(self) -> str:
+        """Give the home folder of who its program runs as, ``/`` if it does not say; runtimes set HOME to it."""
+        uid = str(self.owner()[0])
+        return next((row[5] for row in self._rows("/etc/passwd") if row[2] == uid and len(row) > 5 and row[5]), "/")
+
     def _rows(self, path: str) -> Iterator[list[str]]:
         entry = self.find(path)
         if entry is None or entry.kind is not Kind.FILE:

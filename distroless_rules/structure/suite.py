@@ -66,7 +66,7 @@ def _checked(name: str, faults: Iterator[str]) -> Result:
 
 def _command(test: CommandTest, suite: Suite, image: Picture, container: Container) -> Result:
     told = {each.key: image.expand(each.value) for each in (*suite.variables, *test.variables)}
-    environment = {**image.start.env, **told}
+    environment = {"HOME": image.home(), **image.start.env, **told}
     name = f"command: {test.name}"
     printed: list[str] = []
 

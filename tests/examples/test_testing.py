@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from distroless_rules.values.platform import HOST
 from tests.support.built import ROOT, Built, cache_of
 
 pytestmark = [
@@ -252,6 +253,12 @@ def test_images(shop: Built) -> None:
     assert "2 of 5 tests fail" in out
     assert "TIMEOUT" in run_tests(shop, "//:image_slow")[1]
     assert 'cannot read odd.yaml: its schemaVersion is "3"' in run_tests(shop, "//:image_odd")[2]
+
+
+def test_a_failure_on_another_machine_s_behalf_says_so(shop: Built) -> None:
+    other = "arm64" if HOST.architecture == "amd64" else "amd64"
+    out = run_tests(shop, f"--platform=linux/{other}", "//:bad")[1]
+    assert f"exit status 7; it is for linux/{other}, and this machine is {HOST}" in out
 
 
 def test_an_option_that_is_none(shop: Built) -> None:

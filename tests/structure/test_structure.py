@@ -295,6 +295,12 @@ def test_who_runs_commands(image: Picture, user: str, numbers: tuple[int, int]) 
     assert image.owner() == numbers
 
 
+@pytest.mark.parametrize(("user", "home"), [("", "/root"), ("app", "/home/app"), ("7", "/")])
+def test_home_folders(image: Picture, user: str, home: str) -> None:
+    image.start = Start(user=user)
+    assert image.home() == home
+
+
 @pytest.mark.parametrize("user", ["nobody", "app:nobody"])
 def test_users_that_an_image_does_not_know(image: Picture, user: str) -> None:
     image.start = Start(user=user)
