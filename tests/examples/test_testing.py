@@ -247,7 +247,10 @@ def test_images(shop: Built) -> None:
     assert "(cached) PASSED" in run_tests(shop, "//:image_good")[1]
     status, out, _ = run_tests(shop, "//:image_bad")
     assert status == 1
-    assert "FAIL  command: says\n      standard output should match 'b', and does not\n      |  65532 a\n" in out
+    assert (
+        "FAIL  command: says\n      standard output should match 'b', and does not\n      | /home/nonroot 65532 a\n"
+        in out
+    )
     assert "FAIL  command: outside" in out
     assert "cannot access '/build'" in out
     assert "2 of 5 tests fail" in out
