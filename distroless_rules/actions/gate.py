@@ -23,8 +23,8 @@ _UNPACK = "DebUnpack"
 def gated(actions: Iterable[Action]) -> tuple[Action, ...]:
     """Give actions in which each ``Compose`` that puts folders into an image has the indexes to check them with.
 
-    Inputs ``build/<n>`` are indexes of debs; the parameter ``build`` says for each file which input names them, by whom
-    the folder was made and in whose root.
+    Inputs ``build/<n>`` are indexes of debs; the parameter ``build`` says for each folder by whom it was made, and of
+    each root that commands ran in on the way to it whose it is and which inputs are its debs' indexes.
     """
     actions = tuple(actions)
     walk = _Walk({named.artifact.path: action for action in actions for named in action.outputs})
@@ -33,14 +33,14 @@ def gated(actions: Iterable[Action]) -> tuple[Action, ...]:
 
 def _gated(action: Action, walk: _Walk) -> Action:
     indexes: dict[Artifact, str] = {}
-    told: dict[str, dict[str, object]] = {}
+    told: dict[str, list[dict[str, object]]] = {}
     for named in action.inputs:
         if named.artifact.tree and named.name.startswith("file/"):
             for root in walk.roots(named.artifact):
                 found = walk.indexes(root)
                 names = [indexes.setdefault(index, f"build/{len(indexes)}") for index in found]
                 made = walk.maker(named.artifact)
-                told[named.name] = {"by": made, "root": walk.maker(root), "indexes": names}
+                told.setdefault(named.name, []).append({"by": made, "root": walk.maker(root), "indexes": names})
     if not indexes:
         return action
     inputs = sorted([*action.inputs, *(Named(name, index) for index, name in indexes.items())], key=lambda n: n.name)

@@ -4,8 +4,8 @@ Inputs: ``deb/<name>/index`` and ``deb/<name>/tree`` for every deb; ``base/<name
 base-files, base-passwd and libc-bin where the archive has them; ``file/<n>`` for declared files and
 ``certificate/<file name>`` for certificates. A tree or file is opened only when something is made of its bytes.
 ``build/<n>`` are indexes of debs of the build stage.
-Parameters: ``deb.compose_options.Options``; ``build``, input of a folder -> who made it, in whose root, and the inputs
-with the indexes of that root's debs.
+Parameters: ``deb.compose_options.Options``; ``build``, input of a folder -> for each root that commands ran in on the
+way to it: who made the folder, whose root it is, and the inputs with the indexes of its debs.
 
 Outputs: ``recipe/NN`` for each layer of debs, ``recipe/system``, ``recipe/app``, ``generated``, ``report``.
 """
@@ -79,7 +79,7 @@ class _Inputs:
         return [
             Folder(spec.path, spec.label, by["by"], by["root"], tuple(self._index(name) for name in by["indexes"]))
             for spec in files
-            if (by := told.get(spec.input))
+            for by in told.get(spec.input, ())
         ]
 
     def _index(self, name: str) -> DebIndex:
@@ -117,4 +117,4 @@ class _Inputs:
         return file
 
 
-TOOL = Tool("Compose", "6", _perform)
+TOOL = Tool("Compose", "7", _perform)

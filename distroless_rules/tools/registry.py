@@ -15,7 +15,7 @@ __all__ = ["MNEMONICS", "Registry"]
 
 _TOOLS = {
     "BuildRoot": ("build_root", "2"),
-    "Compose": ("compose", "6"),
+    "Compose": ("compose", "7"),
     "DebUnpack": ("deb_unpack", "1"),
     "ExpandTemplate": ("expand_template", "1"),
     "Image": ("image", "1"),

@@ -32,6 +32,11 @@ greedy(name = "greedy", debs = ["@trixie//libc6-dev"])
 distroless_image(name = "dev", contents = [":greedy"])
 distroless_image(name = "asked_for", contents = ["@trixie//libc6-dev"])
 
+build_root(name = "second_root", debs = ["@trixie//coreutils", "@trixie//dash", "@trixie//sed"])
+copier(name = "again", root = ":second_root", what = "$PWD/$2/in", srcs = [":copied"])
+files(name = "again_placed", srcs = {{"/opt/again": ":again"}})
+distroless_image(name = "through_two", contents = [":again_placed"])
+
 genrule(name = "one", root = ":root", outs = ["stdio.h"], cmd = "cp /usr/include/stdio.h $@")
 files(name = "one_placed", srcs = {{"/opt/stdio.h": ":one"}})
 distroless_image(name = "declared", contents = [":one_placed"])
@@ -43,13 +48,18 @@ def _copier(ctx):
     out = ctx.actions.declare_directory(ctx.label.name)
     ctx.actions.run_shell(
         command = "mkdir -p $1/in && cp -r %s $1/in && echo own > $1/own" % ctx.attr.what,
-        arguments = [out.path],
+        arguments = [out.path] + [file.path for file in ctx.files.srcs],
+        inputs = ctx.files.srcs,
         outputs = [out],
         root = ctx.attr.root[BuildRootInfo].tree,
     )
     return [DefaultInfo(files = depset([out]))]
 
-copier = rule(implementation = _copier, attrs = {"root": attr.label(stage = "build"), "what": attr.string()})
+copier = rule(implementation = _copier, attrs = {
+    "root": attr.label(stage = "build"),
+    "srcs": attr.label_list(stage = "build"),
+    "what": attr.string(),
+})
 
 def _greedy(ctx):
     return [RuntimeInfo(entries = depset(), debs = [dep[DebInfo] for dep in ctx.attr.debs], entrypoint = [], env = {})]
@@ -93,6 +103,15 @@ def test_a_file_of_the_build_stage_in_a_folder_is_a_leak(shop: Built, what: str,
     assert f'"/opt/x/in/{name}" leaked from the build stage: it is "/{path}" of the deb {deb}' in said
     assert f"//:placed -> //:copied -> //:root -> {deb}" in said
     assert not (shop.root / "distroless-out/image").exists()
+
+
+def test_a_leak_through_two_commands_in_two_roots(shop: Built) -> None:
+    said = build(shop, "//:through_two", "/usr/include/stdio.h")
+    assert (
+        '"/opt/again/in/in/stdio.h" leaked from the build stage: it is "/usr/include/stdio.h" of the deb libc6-dev'
+        in said
+    )
+    assert "//:again_placed -> //:again -> //:root -> libc6-dev" in said
 
 
 def test_all_of_a_folder_is_told_shortly(shop: Built) -> None:
