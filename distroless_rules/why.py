@@ -209,8 +209,8 @@ def _following(graph: TargetGraph, key: Key, cut: set[tuple[str, str]], kept: se
         other = graph.targets.get(edge.to)
         if other is not None and other.kind is Kind.DEB:
             named = target.kind is not Kind.DEB and edge.stage == "runtime"
-            needed = target.kind is Kind.DEB and (key.label.name, edge.to.label.name) not in cut
-            if not (named or needed) or edge.to.label.name not in kept:
+            needed = target.kind is Kind.DEB and (target.deb, other.deb) not in cut
+            if not (named or needed) or other.deb not in kept:
                 continue
         yield edge.to, edge.attribute
 

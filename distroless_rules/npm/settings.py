@@ -68,7 +68,11 @@ def _usual_registry() -> str:
     npm = shutil.which("npm")
     if npm is None:
         return ""
-    done = subprocess.run([npm, "config", "get", "registry"], capture_output=True, text=True, timeout=60, check=False)
+    words = [npm, "config", "get", "registry"]
+    try:
+        done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
     address = done.stdout.strip()
     return address if address.startswith(("https://", "http://")) else ""
 

@@ -31,7 +31,8 @@ def check_roots(targets: Mapping[Key, Target], image: Key, roots: set[tuple[str,
         for edge in target.edges if target else ():
             other = targets.get(edge.to)
             if other is not None and other.kind is Kind.DEB:
-                deb = (edge.to.label.repo, edge.to.label.name)
+                # A label may be a name that other debs provide: what counts is the deb that stands for it.
+                deb = (edge.to.label.repo, other.deb)
                 if edge.stage == "runtime":
                     left.discard(deb)
                 else:

@@ -67,6 +67,11 @@ class Target:
     edges: tuple[Edge, ...] = ()
 
     @property
+    def deb(self) -> str:
+        """Of a deb's target the name of the deb, which its label need not have: ``mawk`` of ``@trixie//awk``."""
+        return str(self.declared.values["deb"]) if self.declared else self.key.label.name
+
+    @property
     def rule(self) -> str:
         """The name of the rule, or what else it is: ``distroless_image``, ``source file``."""
         return self.declared.rule.name if self.kind is Kind.RULE and self.declared else self.kind.value

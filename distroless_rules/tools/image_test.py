@@ -121,6 +121,7 @@ def _run(
             f"test {bench.parameters['image']}", f'"{words[0]}" was ended: it passed its limit of {ended.limit}'
         )
         error.timeout = ended.limit == "time"
+        error.milliseconds = int(bench.parameters["seconds"] * 1000) if error.timeout else 0
         error.printed = "".join(stream.read_text("utf-8", "replace") for stream in streams)
         raise error
     return Output(ended.status, *(stream.read_text("utf-8", "replace") for stream in streams))

@@ -26,7 +26,8 @@ LANGUAGES = "awk ed gawk mawk perl python2 ruby sed tclsh"
 BUDGET = 10
 NO_DEBS = ("//go:image",)  # one static program
 TOOLCHAINS = re.compile(
-    r"binutils|cargo|coreutils|cpp|dash|default-jdk|g\+\+|gcc(-\d+)?|golang|make|openjdk-\d+-jdk|rustc|.*-dev|findutils|sed"
+    r"(binutils|cargo|cpp|default-jdk|g\+\+|gcc|golang|libstd-rust|llvm|make|openjdk-\d+-jdk|rustc)(-(?!\d+-base$).*)?"
+    r"|coreutils|dash|findutils|sed|.*-dev"
 )
 
 
@@ -109,6 +110,16 @@ def test_the_report_is_true(built: Built, listed: list[list[Entry]], label: str)
 def test_no_deb_of_a_toolchain(built: Built, label: str) -> None:
     (known,) = json.loads(built.ask("inspect", "--json", label))
     assert [name for name in known["report"]["debs"] if TOOLCHAINS.fullmatch(name)] == []
+
+
+def test_what_is_taken_for_a_toolchain() -> None:
+    debs = (
+        "gcc-14 gcc-14-x86-64-linux-gnu g++ cpp-14 golang-go golang-1.24-src rustc libstd-rust-1.85 libc6-dev dash make"
+    )
+    assert [name for name in debs.split() if not TOOLCHAINS.fullmatch(name)] == []
+    assert [
+        name for name in ("gcc-14-base", "libgcc-s1", "openjdk-21-jre-headless") if TOOLCHAINS.fullmatch(name)
+    ] == []
 
 
 @EVERY

@@ -37,6 +37,10 @@ copier(name = "again", root = ":second_root", what = "$PWD/$2/in", srcs = [":cop
 files(name = "again_placed", srcs = {{"/opt/again": ":again"}})
 distroless_image(name = "through_two", contents = [":again_placed"])
 
+genrule(name = "made", outs = ["made.txt"], cmd = "awk 'BEGIN {{ print 1 }}' > $@")
+files(name = "made_placed", srcs = {{"/opt/made.txt": ":made"}})
+distroless_image(name = "virtual", contents = [":made_placed", "@trixie//awk"])
+
 genrule(name = "one", root = ":root", outs = ["stdio.h"], cmd = "cp /usr/include/stdio.h $@")
 files(name = "one_placed", srcs = {{"/opt/stdio.h": ":one"}})
 distroless_image(name = "declared", contents = [":one_placed"])
@@ -140,6 +144,12 @@ def test_a_deb_that_only_the_build_stage_names_is_refused(shop: Built) -> None:
     chain = "only the build stage names it: //:dev -> //:greedy -> @trixie//libc6-dev"
     assert f'cannot put "@trixie//libc6-dev" into //:dev: {chain}' in build(shop, "//:dev")
     assert build(shop, "//:asked_for") == ""
+
+
+def test_a_deb_that_both_stages_name_one_by_what_it_provides(shop: Built) -> None:
+    assert build(shop, "//:virtual") == ""
+    chain = json.loads(shop.ask("why", "--json", "//:virtual", "mawk"))["chain"]
+    assert [link["name"] for link in chain] == ["//:virtual", "@trixie//awk", "@trixie//mawk"]
 
 
 WHY = {
