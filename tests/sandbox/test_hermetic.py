@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import pickle
 import shutil
 import socket
 import subprocess
@@ -31,6 +32,7 @@ KINDS: dict[str, Callable[[], Sandbox]] = {
 }
 LIMITS = Limits(seconds=60, memory=1 << 30, processes=200, output=1 << 20, file_size=1 << 24)
 ROOT = os.geteuid() == 0
+PACKAGE = Path(__file__).parents[2] / "distroless_rules"
 
 # name -> what must not hold inside; a pair where what holds outside is written another way. `$D` is a folder of the
 # host outside, and the folder of outputs inside; `data` is an input, and a file of the host.
@@ -252,6 +254,38 @@ def test_what_holds_outside_does_not_inside(held: dict[str, list[str]], name: st
     number = str(list(ALL).index(name))
     assert number in held["outside"], "it proves nothing: it does not hold outside"
     assert number not in held["inside"]
+
+
+SYSTEM = "/usr/bin/python3"
+STRANGER = 54321
+# As another user nothing but the standard library is to be had.
+AS_ANOTHER = """
+import pickle, sys
+sys.path.insert(0, sys.argv[1])
+from distroless_rules.sandbox.bubblewrap import Bubblewrap
+from distroless_rules.sandbox.namespaces import Namespaces
+request = pickle.load(open(sys.argv[2], "rb"))
+kind = Namespaces() if sys.argv[3] == "namespaces" else Bubblewrap("bwrap")
+print(kind.run(request, lambda: None).status)
+"""
+
+
+@pytest.mark.skipif(not ROOT or not os.access(SYSTEM, os.X_OK), reason="only root becomes another user")
+def test_another_user_finds_no_more(world: World, variables: dict[str, str]) -> None:
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        shutil.copytree(PACKAGE, folder / "distroless_rules", ignore=shutil.ignore_patterns("__pycache__"))
+        other = World(folder, world.program.read_bytes(), world.sandbox)
+        request = other.request(script(inside=True), {**variables, "D": "out", "UID_OUTSIDE": str(STRANGER)})
+        (folder / "request").write_bytes(pickle.dumps(request, 4))
+        for path in (folder, *folder.rglob("*")):
+            os.chown(path, STRANGER, STRANGER, follow_symlinks=False)
+        words = ["setpriv", f"--reuid={STRANGER}", f"--regid={STRANGER}", "--clear-groups", SYSTEM, "-c", AS_ANOTHER]
+        words += [name, f"{name}/request", world.sandbox.name]
+        done = subprocess.run(words, capture_output=True, text=True, check=True, cwd="/")
+        held = [list(ALL)[int(number)] for number in request.output.read_text().split()]
+        assert (done.stdout, held) == ("0\n", [])
 
 
 def test_there_are_enough_probes() -> None:
