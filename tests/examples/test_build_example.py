@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import subprocess
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -114,14 +113,6 @@ def test_every_test_passes(shop: Built) -> None:
 def test_it_runs(shop: Built, words: list[str], port: int, log: str) -> None:
     if not any(shutil.which(name) for name in RUNTIMES):
         pytest.skip("this machine has no container runtime")
-    done = subprocess.run(
-        shop.command("run", *words, "//app:image"),
-        cwd=shop.root,
-        env=shop.env,
-        capture_output=True,
-        text=True,
-        timeout=600,
-        check=False,
-    )
+    done = shop.attempt("run", *words, "//app:image")
     assert done.returncode == 0, done.stderr
     assert done.stdout == f"shop /app CEST\nhello\nport={port}\nlog={log}\n{MOTD}"

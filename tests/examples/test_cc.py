@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.built import ROOT, Built, cache_of
+from tests.support.built import Built, workspace
 
 pytestmark = [
     pytest.mark.archive,
@@ -50,21 +50,13 @@ distroless_image(name = "image", binary = ":cxx", contents = [":c"])
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory, shared: Path) -> Built:
-    folder = tmp_path_factory.mktemp("cc")
-    root = folder / "workspace"
-    for path, text in FILES.items():
-        (root / path).parent.mkdir(parents=True, exist_ok=True)
-        (root / path).write_text(text)
-    shutil.copy(ROOT / "examples/distroless.toml", root)
-    made = Built(root, cache_of(shared), {})
+    made = workspace(tmp_path_factory.mktemp("cc"), shared, FILES)
     made.ask("lock")
     return made
 
 
 def build(shop: Built, *words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        shop.command("build", *words), cwd=shop.root, env=shop.env, capture_output=True, text=True, check=False
-    )
+    return shop.attempt("build", *words)
 
 
 def test_an_image_of_two_programs_has_what_they_need_and_no_compiler(shop: Built) -> None:

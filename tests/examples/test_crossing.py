@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.support.built import ROOT, Built, cache_of
+from tests.support.built import Built, workspace
 
 pytestmark = [
     pytest.mark.archive,
@@ -75,19 +74,13 @@ LICENCE = "/usr/share/doc/libc6-dev/copyright"
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory, shared: Path) -> Built:
-    root = tmp_path_factory.mktemp("crossing") / "workspace"
-    root.mkdir()
-    shutil.copy(ROOT / "examples/distroless.toml", root)
-    (root / "own.bzl").write_text(OWN)
-    return Built(root, cache_of(shared), {})
+    return workspace(tmp_path_factory.mktemp("crossing"), shared, {"own.bzl": OWN})
 
 
 def build(shop: Built, target: str, what: str = LICENCE, keep: str = "[]") -> str:
     """Build a target; give what is said if it fails, ``""`` if it is built."""
     (shop.root / "BUILD").write_text(BUILD.format(what=what, keep=keep))
-    done = subprocess.run(
-        shop.command("build", target), cwd=shop.root, env=shop.env, capture_output=True, text=True, check=False
-    )
+    done = shop.attempt("build", target)
     assert done.returncode in (0, 1, 2), done.stderr
     return done.stderr if done.returncode else ""
 
@@ -206,13 +199,6 @@ def test_no_chain_leads_through_a_dependency_that_was_cut(built: Built) -> None:
     ],
 )
 def test_what_is_not_there(built: Built, what: str, said: str) -> None:
-    done = subprocess.run(
-        built.command("why", "//python:image", what),
-        cwd=built.root,
-        env=built.env,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = built.attempt("why", "//python:image", what)
     assert done.returncode == 2
     assert said in done.stderr

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.built import ROOT, Built, cache_of
+from tests.support.built import Built, workspace
 
 pytestmark = [
     pytest.mark.archive,
@@ -53,21 +53,13 @@ go_binary(name = "wrong", srcs = ["wrong.go"], deps = ["//module"])
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory, shared: Path) -> Built:
-    folder = tmp_path_factory.mktemp("go")
-    root = folder / "workspace"
-    for path, text in FILES.items():
-        (root / path).parent.mkdir(parents=True, exist_ok=True)
-        (root / path).write_text(text)
-    shutil.copy(ROOT / "examples/distroless.toml", root)
-    made = Built(root, cache_of(shared), {})
+    made = workspace(tmp_path_factory.mktemp("go"), shared, FILES)
     made.ask("lock")
     return made
 
 
 def build(shop: Built, *words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        shop.command("build", *words), cwd=shop.root, env=shop.env, capture_output=True, text=True, check=False
-    )
+    return shop.attempt("build", *words)
 
 
 def run(shop: Built, path: str) -> str:

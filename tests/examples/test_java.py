@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
 import zipfile
 from pathlib import Path
 
 import pytest
 
-from tests.support.built import ROOT, Built, cache_of
+from tests.support.built import Built, workspace
 
 pytestmark = [
     pytest.mark.archive,
@@ -20,18 +19,13 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory, shared: Path) -> Built:
-    root = tmp_path_factory.mktemp("java") / "workspace"
-    shutil.copytree(ROOT / "examples/jvm", root / "jvm")
-    shutil.copy(ROOT / "examples/distroless.toml", root)
-    made = Built(root, cache_of(shared), {})
+    made = workspace(tmp_path_factory.mktemp("java"), shared, {}, "jvm")
     made.ask("build", "//jvm:image", "//jvm:answer")
     return made
 
 
 def failure(shop: Built, target: str, status: int = 1) -> str:
-    done = subprocess.run(
-        shop.command("build", target), cwd=shop.root, env=shop.env, capture_output=True, text=True, check=False
-    )
+    done = shop.attempt("build", target)
     assert done.returncode == status, done.stderr
     return done.stderr
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.support.built import ROOT, Built, cache_of
+from tests.support.built import Built, workspace
 
 pytestmark = [
     pytest.mark.archive,
@@ -20,18 +19,13 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory, shared: Path) -> Built:
-    root = tmp_path_factory.mktemp("node") / "workspace"
-    shutil.copytree(ROOT / "examples/typescript", root / "typescript")
-    shutil.copy(ROOT / "examples/distroless.toml", root)
-    made = Built(root, cache_of(shared), {})
+    made = workspace(tmp_path_factory.mktemp("node"), shared, {}, "typescript")
     made.ask("build", "//typescript:image")
     return made
 
 
 def failure(shop: Built, target: str = "//typescript:image") -> str:
-    done = subprocess.run(
-        shop.command("build", target), cwd=shop.root, env=shop.env, capture_output=True, text=True, check=False
-    )
+    done = shop.attempt("build", target)
     assert done.returncode == 1, done.stderr
     return done.stderr
 
@@ -87,8 +81,6 @@ def test_a_program_without_a_main_file(shop: Built) -> None:
     )
     for name in ("a.js", "b.js"):
         (shop.root / "odd" / name).write_text("")
-    done = subprocess.run(
-        shop.command("build", "//odd:x"), cwd=shop.root, env=shop.env, capture_output=True, text=True, check=False
-    )
+    done = shop.attempt("build", "//odd:x")
     assert done.returncode == 2
     assert 'which file is it that runs? give main = "..."; there is no x.js in srcs' in done.stderr

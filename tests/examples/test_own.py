@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -51,9 +50,7 @@ def test_a_source_that_does_not_compile_is_shown_where_it_is(own: Built) -> None
     file = own.root / "app/greeting.lua"
     text = file.read_text()
     file.write_text("local = 1\n")
-    done = subprocess.run(
-        own.command("build", "//:image"), cwd=own.root, env=own.env, capture_output=True, text=True, check=False
-    )
+    done = own.attempt("build", "//:image")
     file.write_text(text)
     assert done.returncode == 1
     assert "BUILD:23: cannot perform LuaCompile for //:greeting: exit status 1" in done.stderr
@@ -64,9 +61,7 @@ def test_without_its_registration_a_toolchain_is_not_taken(own: Built) -> None:
     file = own.root / "distroless.toml"
     text = file.read_text()
     file.write_text(text.replace('toolchains = ["//:lua_toolchain"]\n', ""))
-    done = subprocess.run(
-        own.command("build", "//:image"), cwd=own.root, env=own.env, capture_output=True, text=True, check=False
-    )
+    done = own.attempt("build", "//:image")
     file.write_text(text)
     assert done.returncode == 2
     assert "//:lua" in done.stderr

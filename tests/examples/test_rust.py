@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.built import ROOT, Built, cache_of
+from tests.support.built import Built, workspace
 
 pytestmark = [
     pytest.mark.archive,
@@ -44,14 +44,7 @@ distroless_image(name = "image", binary = ":app")
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory, shared: Path) -> Built:
-    folder = tmp_path_factory.mktemp("rust")
-    root = folder / "workspace"
-    for path, text in FILES.items():
-        (root / path).parent.mkdir(parents=True, exist_ok=True)
-        (root / path).write_text(text)
-    shutil.copytree(ROOT / "examples/rust", root / "rust")
-    shutil.copy(ROOT / "examples/distroless.toml", root)
-    made = Built(root, cache_of(shared), {})
+    made = workspace(tmp_path_factory.mktemp("rust"), shared, FILES, "rust")
     made.ask("lock")
     return made
 
@@ -87,9 +80,7 @@ def test_one_changed_file_compiles_what_uses_it(shop: Built) -> None:
 
 
 def test_the_compilers_message_names_the_workspaces_file(shop: Built) -> None:
-    done = subprocess.run(
-        shop.command("build", "//app:broken"), cwd=shop.root, env=shop.env, capture_output=True, text=True, check=False
-    )
+    done = shop.attempt("build", "//app:broken")
     assert done.returncode == 1
     assert "app/BUILD:13: cannot perform Rustc for //app:broken: exit status 1" in done.stderr
     assert " --> app/broken.rs:2:23" in done.stderr

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
 import uuid
 import xml.etree.ElementTree as ET
 from pathlib import Path
@@ -12,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from distroless_rules.values.platform import HOST
-from tests.support.built import ROOT, Built, cache_of
+from tests.support.built import Built, workspace
 
 pytestmark = [
     pytest.mark.archive,
@@ -70,19 +69,11 @@ FILES = {
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory, shared: Path) -> Built:
-    root = tmp_path_factory.mktemp("testing") / "workspace"
-    root.mkdir()
-    shutil.copy(ROOT / "examples/distroless.toml", root)
-    (root / "BUILD").write_text(BUILD)
-    for name, text in FILES.items():
-        (root / name).write_text(text)
-    return Built(root, cache_of(shared), {})
+    return workspace(tmp_path_factory.mktemp("testing"), shared, {"BUILD": BUILD, **FILES})
 
 
 def run_tests(shop: Built, *words: str) -> tuple[int, str, str]:
-    done = subprocess.run(
-        shop.command("test", *words), cwd=shop.root, env=shop.env, capture_output=True, text=True, check=False
-    )
+    done = shop.attempt("test", *words)
     return done.returncode, done.stdout, done.stderr
 
 
@@ -229,14 +220,7 @@ def test_junit(shop: Built) -> None:
     assert out.text == "something is wrong\nand more\n"
     (case,) = suites["//:loud"]
     assert "<&>" in (case[1].text or "")
-    written = subprocess.run(
-        shop.command("test", "--junit=/none/x.xml", "//:good"),
-        cwd=shop.root,
-        env=shop.env,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    written = shop.attempt("test", "--junit=/none/x.xml", "//:good")
     assert written.returncode == 1
     assert 'cannot write "/none/x.xml": No such file or directory' in written.stderr
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.support.built import ROOT, Built, cache_of
+from tests.support.built import ROOT, Built, workspace
 
 pytestmark = [
     pytest.mark.archive,
@@ -20,11 +19,7 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory, shared: Path) -> Built:
-    folder = tmp_path_factory.mktemp("wheels")
-    root = folder / "workspace"
-    shutil.copytree(ROOT / "examples/wheels", root / "wheels")
-    shutil.copy(ROOT / "examples/distroless.toml", root)
-    made = Built(root, cache_of(shared), {})
+    made = workspace(tmp_path_factory.mktemp("wheels"), shared, {}, "wheels")
     made.ask("lock")
     return made
 
@@ -46,14 +41,7 @@ def test_a_wheel_with_another_hash_is_refused_and_the_image_before_stays(shop: B
     file = shop.root / "wheels/requirements.txt"
     text = file.read_text()
     file.write_text(re.sub(r"sha256:[0-9a-f]{4}", "sha256:0000", text))
-    done = subprocess.run(
-        shop.command("build", "//wheels:image"),
-        cwd=shop.root,
-        env=shop.env,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = shop.attempt("build", "//wheels:image")
     file.write_text(text)
     assert done.returncode == 1
     assert "cannot fetch the wheels of wheels/requirements.txt for Python 3.13 on linux/amd64: pip says:" in done.stderr
@@ -66,14 +54,7 @@ def test_a_file_that_does_not_fit_what_it_was_made_from(shop: Built) -> None:
     file = shop.root / "wheels/requirements.in"
     text = file.read_text()
     file.write_text(text.replace("orjson>=3.10", "orjson<3"))
-    done = subprocess.run(
-        shop.command("build", "//wheels:image"),
-        cwd=shop.root,
-        env=shop.env,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = shop.attempt("build", "//wheels:image")
     file.write_text(text)
     assert done.returncode == 1
     assert (

@@ -23,7 +23,7 @@ from distroless_rules.oci.layout import Image
 from distroless_rules.oci.unpack import unpack
 from distroless_rules.values.tree import Entry
 
-__all__ = ["EXAMPLES", "ROOT", "Built", "build_once", "cache_of", "copy_workspace"]
+__all__ = ["EXAMPLES", "ROOT", "Built", "build_once", "cache_of", "copy_workspace", "workspace"]
 
 ROOT = Path(__file__).parents[2]
 EXTRA = ROOT / "tests/examples/extra"
@@ -72,11 +72,15 @@ class Built:
         """The environment of such a command."""
         return os.environ | {"DISTROLESS_CACHE": str(self.cache), "PYTHONPATH": str(ROOT)}
 
-    def ask(self, *words: str) -> str:
-        """Run a command of ``distroless`` that must succeed, and give what it prints."""
-        done = subprocess.run(
+    def attempt(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """Run a command of ``distroless``, however it ends."""
+        return subprocess.run(
             self.command(*words), cwd=self.root, env=self.env, capture_output=True, text=True, timeout=600, check=False
         )
+
+    def ask(self, *words: str) -> str:
+        """Run a command of ``distroless`` that must succeed, and give what it prints."""
+        done = self.attempt(*words)
         assert done.returncode == 0, done.stderr
         return done.stdout
 
@@ -107,6 +111,26 @@ class Built:
 def cache_of(shared: Path) -> Path:
     """Give the cache of every workspace that needs the archive: one, so that each deb is fetched once."""
     return Path(os.environ.get("DISTROLESS_TEST_CACHE") or shared / "examples-cache")
+
+
+def workspace(folder: Path, shared: Path, files: Mapping[str, str], *examples: str) -> Built:
+    """Make a workspace that has the archives of the examples; nothing of it is built.
+
+    Args:
+        folder: where, below which it is made.
+        shared: the folder that all workers of this run know.
+        files: path -> text.
+        examples: packages of ``examples/`` that it has too.
+    """
+    root = folder / "workspace"
+    root.mkdir()
+    shutil.copy(ROOT / "examples/distroless.toml", root)
+    for name in examples:
+        shutil.copytree(ROOT / "examples" / name, root / name)
+    for path, text in files.items():
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_text(text)
+    return Built(root, cache_of(shared), {})
 
 
 def copy_workspace(folder: Path) -> None:
