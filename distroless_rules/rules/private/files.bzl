@@ -32,6 +32,21 @@ def file_rows(entries, inputs):
         rows.append(row)
     return rows
 
+def source_entries(label, folder, files):
+    """The entries of files that are below a folder as they are below the workspace's root."""
+    return [
+        entry(label, folder + "/" + file.short_path, "tree" if file.is_directory else "file", "", "0:0", file = file)
+        for file in files
+    ]
+
+def main_source(ctx, extensions):
+    """The source that runs where a target does not say: the only one of the language, or that with the target's name."""
+    sources = [file for file in ctx.files.srcs if file.extension in extensions]
+    named = [file for file in sources if file.basename.rpartition(".")[0] == ctx.label.name]
+    if len(sources) != 1 and len(named) != 1:
+        fail("which file is it that runs? give main = \"...\"; there is no %s.%s in srcs" % (ctx.label.name, extensions[0]))
+    return (named or sources)[0]
+
 def data_entries(ctx):
     """The entries of a program's `data`: below `/usr/local/share/<name>`, where they are below the BUILD file."""
     folder = "/usr/local/share/%s/" % ctx.label.name

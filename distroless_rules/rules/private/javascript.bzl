@@ -1,7 +1,7 @@
 """`js_library`, `js_binary` and `npm_packages`: JavaScript for Node, with packages that package-lock.json locks."""
 
 load("//rules:providers.bzl", "JsInfo", "NodeToolchainInfo", "RuntimeInfo")
-load("//rules/private:files.bzl", "entry")
+load("//rules/private:files.bzl", "entry", "main_source", "source_entries")
 load("//rules/private:roots.bzl", "runtime")
 load("//rules/private:tests.bzl", "TEST_ATTRIBUTES", "tested")
 
@@ -39,11 +39,7 @@ def _main(ctx):
     if main.startswith("node_modules/"):
         return main
     if not main:
-        modules = [file for file in ctx.files.srcs if file.extension in ("js", "mjs", "cjs")]
-        named = [file for file in modules if file.basename.rpartition(".")[0] == ctx.label.name]
-        if len(modules) != 1 and len(named) != 1:
-            fail("which file is it that runs? give main = \"...\"; there is no %s.js in srcs" % ctx.label.name)
-        return (named or modules)[0].short_path
+        return main_source(ctx, ["js", "mjs", "cjs"]).short_path
     path = "/".join([part for part in (ctx.label.package, main) if part])
     for file in ctx.files.srcs:
         if file.short_path == path or file.is_directory and path.startswith(file.short_path + "/"):
@@ -56,9 +52,7 @@ def _js_binary(ctx):
     info = _info(ctx)
     label = ctx.label.canonical
     folder = ctx.attr.path or "/usr/local/lib/" + ctx.label.name
-    entries = []
-    for file in info.files.to_list():
-        entries.append(entry(label, folder + "/" + file.short_path, "tree" if file.is_directory else "file", "", "0:0", file = file))
+    entries = source_entries(label, folder, info.files.to_list())
     for tree in info.trees.to_list():
         entries.append(entry(label, folder + "/node_modules", "tree", "", "0:0", file = tree))
     return [

@@ -1,7 +1,7 @@
 """`py_library`, `py_binary` and `py_requirements`: Python, with wheels that a requirements file locks."""
 
 load("//rules:providers.bzl", "PyInfo", "PyToolchainInfo", "RuntimeInfo")
-load("//rules/private:files.bzl", "entry")
+load("//rules/private:files.bzl", "entry", "main_source", "source_entries")
 load("//rules/private:roots.bzl", "runtime")
 load("//rules/private:tests.bzl", "TEST_ATTRIBUTES", "tested")
 
@@ -59,11 +59,7 @@ def _start(ctx):
     if bool(ctx.attr.main) == bool(ctx.attr.module):
         if ctx.attr.main:
             fail("give either main or module, not both")
-        sources = [file for file in ctx.files.srcs if file.extension == "py"]
-        named = [file for file in sources if file.basename == ctx.label.name + ".py"]
-        if len(sources) != 1 and len(named) != 1:
-            fail("which file is it that runs? give main = \"...\"; there is no %s.py in srcs" % ctx.label.name)
-        return _run_path((named or sources)[0])
+        return _run_path(main_source(ctx, ["py"]))
     if ctx.attr.module:
         return "runpy.run_module(%s, run_name=\"__main__\", alter_sys=True)" % json.encode(ctx.attr.module)
     for file in ctx.files.srcs:
@@ -85,8 +81,7 @@ def _py_binary(ctx):
     label = ctx.label.canonical
     folder = ctx.attr.path or "/usr/local/lib/" + ctx.label.name
     entries = [entry(label, folder + "/__main__.py", "file", "", "0:0", file = main)]
-    for file in info.files.to_list():
-        entries.append(entry(label, folder + "/" + file.short_path, "tree" if file.is_directory else "file", "", "0:0", file = file))
+    entries += source_entries(label, folder, info.files.to_list())
     for tree in info.trees.to_list():
         entries.append(entry(label, folder + "/site-packages", "tree", "", "0:0", file = tree))
     return [
