@@ -154,13 +154,11 @@ def _runs(analysis: Analysis, how: How) -> Iterator[_Run]:
     logs = dict.fromkeys(log for wanted in analysis.wanted for log in wanted.tests)
     for log in sorted(logs, key=lambda log: (log.owner, log.path)):
         for number in range(1, how.runs + 1):
-            action = _configured(makers[log], log, number, how)
-            artifact = next(named.artifact for named in action.outputs if named.artifact.owner == log.owner)
-            yield _Run(log.owner, number, action, artifact)
+            yield _configured(makers[log], log, number, how)
 
 
-def _configured(action: Action, log: Artifact, number: int, how: How) -> Action:
-    """Give the action of one run of a test; of several runs each has a log of its own."""
+def _configured(action: Action, log: Artifact, number: int, how: How) -> _Run:
+    """Give one run of a test; of several runs each has a log of its own."""
     if how.runs > 1:
         path = f"{log.path.removesuffix('.log')}_run_{number}_of_{how.runs}.log"
         moved = replace(log, path=path)
@@ -173,7 +171,8 @@ def _configured(action: Action, log: Artifact, number: int, how: How) -> Action:
         told = {"run": number} if how.runs > 1 else {}
         told |= {"seconds": how.seconds} if how.seconds else {}
         parameters = {**json.loads(action.parameters), **told}
-        return replace(action, parameters=json.dumps(parameters, sort_keys=True, separators=(",", ":")))
+        text = json.dumps(parameters, sort_keys=True, separators=(",", ":"))
+        return _Run(log.owner, number, replace(action, parameters=text), log)
     command = Command.load(action.parameters)
     numbered = {"TEST_RUN_NUMBER": str(number)} if how.runs > 1 else {}
     changed = replace(
@@ -183,7 +182,7 @@ def _configured(action: Action, log: Artifact, number: int, how: How) -> Action:
         seconds=how.seconds or command.seconds,
         log=execution_path(log),
     )
-    return replace(action, parameters=changed.dump())
+    return _Run(log.owner, number, replace(action, parameters=changed.dump()), log)
 
 
 def _analysis(analysis: Analysis, runs: list[_Run]) -> Analysis:
