@@ -20,7 +20,9 @@ TREES = {path.relative_to(ROOT).as_posix(): ast.parse(path.read_bytes()) for pat
 SCRIPTS = sorted(ROOT.rglob("*.bzl"))
 
 _DOMAIN = "errors values"
-_SPINE = "errors values loading targets actions storage tar deb elf oci npm pypi structure sandbox tools execution"
+_SPINE = (
+    "errors values loading targets actions storage tar deb elf closure oci npm pypi structure sandbox tools execution"
+)
 ARROWS = {
     "__init__": "",
     "__main__": "cli",
@@ -33,12 +35,13 @@ ARROWS = {
     "tar": _DOMAIN,
     "deb": f"{_DOMAIN} tar",
     "elf": _DOMAIN,
+    "closure": f"{_DOMAIN} elf",
     "oci": f"{_DOMAIN} tar",
     "npm": f"{_DOMAIN} tar deb",
     "pypi": f"{_DOMAIN} tar",
     "sandbox": _DOMAIN,
     "structure": "errors values tar oci",
-    "tools": "errors values tar deb elf oci npm pypi structure sandbox",
+    "tools": "errors values tar deb elf closure oci npm pypi structure sandbox",
     "execution": "errors values loading targets actions storage tar tools sandbox",
     "project": _SPINE,
     "asking": f"{_SPINE} project",

@@ -36,11 +36,12 @@ Cut = Callable[[Sequence[str], Mapping[str, Sequence[str]], Sequence[str], Seque
 
 @dataclass(frozen=True, slots=True)
 class Unpacked:
-    """A deb with the two files that its unpacking gives."""
+    """A deb with the files that its unpacking gives, and what was found out about those that are in it."""
 
     deb: LockedDeb
     index: Artifact
     tree: Artifact
+    facts: Artifact
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +201,19 @@ class Debs:
                 weight=deb.size,
             )
         )
-        return Unpacked(deb, index, tree)
+        facts = Artifact(Root.DERIVED, f"{folder}/facts", owner=owner)
+        self._add(
+            Action(
+                mnemonic="Facts",
+                owner=owner,
+                parameters="{}",
+                inputs=(Named("index", index), Named("tree", tree)),
+                outputs=(Named("facts", facts),),
+                progress=f"Reading {deb.name}",
+                weight=deb.size,
+            )
+        )
+        return Unpacked(deb, index, tree, facts)
 
 
 def _label(path: str) -> str:
@@ -226,6 +239,7 @@ def rows(unpacked: Sequence[Unpacked], row: Callable[[Artifact], Any]) -> list[d
             "installed_size": each.deb.installed_size,
             "index": row(each.index),
             "tree": row(each.tree),
+            "facts": row(each.facts),
         }
         for each in unpacked
     ]

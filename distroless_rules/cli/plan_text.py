@@ -25,6 +25,7 @@ __all__ = ["Planned", "drawn"]
 _COLUMNS = 100
 _NAME, _DETAIL = 44, 16  # the most columns of the first two; what is left holds "123 cached, 1 to run, 123 may run"
 _DEB = "DebUnpack"
+_FACTS = "Facts"
 _LAYER = "Layer"
 _COLOURS = {State.CACHED: "green", State.RUN: "yellow", State.OPEN: "yellow"}
 
@@ -97,7 +98,7 @@ class _Sketch:
         self._stages = planned.stages
         actions = [*planned.stages.build, *planned.stages.runtime]
         self._makers = {named.artifact: action for action in actions for named in action.outputs}
-        self._platforms = {action.platform for action in actions if action.mnemonic != _DEB}
+        self._platforms = {action.platform for action in actions if not _is_of_deb(action)}
 
     def build(self) -> _Item:
         """Give the build stage."""
@@ -115,7 +116,7 @@ class _Sketch:
     def _groups(self, actions: Sequence[Action]) -> list[_Item]:
         """Give a line for the debs and one for each target; an image shows its layers."""
         debs = [action for action in actions if action.mnemonic == _DEB]
-        others = [action for action in actions if action.mnemonic != _DEB]
+        others = [action for action in actions if not _is_of_deb(action)]
         has_layers = any(action.mnemonic == _LAYER for action in others)
         items = [self._debs(debs, named=not has_layers)] if debs else []
         order = {owner: at for at, owner in enumerate(dict.fromkeys(_owner(action) for action in others))}
@@ -158,6 +159,11 @@ class _Sketch:
 
     def _of(self, actions: Iterable[Action]) -> list[State]:
         return [self._states[action] for action in actions]
+
+
+def _is_of_deb(action: Action) -> bool:
+    """Tell whether an action is one that every image with a deb shares: such are for no platform."""
+    return action.mnemonic in (_DEB, _FACTS) and not action.platform
 
 
 def _owner(action: Action) -> tuple[str, str]:

@@ -7,6 +7,7 @@ bytes that no deb or user has (``generated``) and a report that says where every
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -42,6 +43,8 @@ class Sources:
         read: gives the bytes of a regular file of a deb or of the user.
         lay: gives the entries of a declared file, folder, link or tree at its path; owner and mode are set later.
         certificates: (file name, PEM text) to add to the CA bundle.
+        settle: is shown the whole tree; gives the paths that leave it, each with the name of the rule that drops it,
+            and raises ``ActionError`` if the image could not run.
     """
 
     debs: Mapping[str, DebIndex]
@@ -49,6 +52,7 @@ class Sources:
     read: Callable[[Entry], bytes]
     lay: Callable[[FileSpec], list[Entry]]
     certificates: tuple[tuple[str, bytes], ...] = ()
+    settle: Callable[[Tree], Mapping[str, str]] = lambda tree: {}
 
 
 @dataclass(frozen=True)
@@ -79,6 +83,7 @@ class _Work:
     made: dict[str, str] = field(default_factory=dict)
     kept: dict[str, compose_debs.Kept] = field(default_factory=dict)
     accepted: tuple[str, ...] = ()
+    dropped: dict[str, Counter[str]] = field(default_factory=dict)
 
 
 def compose(options: Options, sources: Sources) -> Composition:
@@ -108,9 +113,10 @@ def compose(options: Options, sources: Sources) -> Composition:
     _add_files(work)
     for effect in registry.LAST:
         _apply(work, effect)
-    _add_status(work)
     user = _resolved_user(options, accounts)
     _check_parents(tree)
+    _settle(work)
+    _add_status(work)
     compose_links.link(tree)
     blob, rows = _place_generated(work)
     recipes = _split(tree, rows, len(options.layers))
@@ -206,6 +212,16 @@ def _change(work: _Work, name: str, change: Change) -> None:
         work.made[work.tree.place(change.path)] = name
 
 
+def _settle(work: _Work) -> None:
+    for path, rule in work.sources.settle(work.tree).items():
+        claim = work.tree.claim(path)
+        work.tree.remove(path)
+        work.made.pop(path, None)
+        if claim is not None and claim.rank == "deb":
+            dropped = work.dropped.setdefault(claim.origin[5:-1], Counter())
+            dropped[rule] += 1
+
+
 def _add_status(work: _Work) -> None:
     # In the system layer: a layer of debs stays the same in every image that has it.
     present: dict[str, list[str]] = {name: [] for name in work.layer_of}
@@ -297,7 +313,7 @@ def _report(work: _Work, recipes: Mapping[str, list[Entry]], user: str) -> dict[
                 "layer": int(work.layer_of[name]),
                 "files": files[name][0],
                 "bytes": files[name][1],
-                "dropped": dict(work.kept[name].dropped),
+                "dropped": {**work.kept[name].dropped, **work.dropped.get(name, {})},
                 "unprivileged": list(work.kept[name].unprivileged),
             }
             for name in sorted(work.layer_of)

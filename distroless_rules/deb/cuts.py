@@ -13,7 +13,7 @@ from fnmatch import fnmatchcase
 
 from distroless_rules.errors import AnalysisError
 
-__all__ = ["CUTS", "Cut", "CutResult", "cut"]
+__all__ = ["CUTS", "EXCLUDED", "Cut", "CutResult", "cut"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +109,7 @@ CUTS: tuple[Cut, ...] = (
     Cut("mariadb-client", "libconfig-inifiles-perl", "mariadb-report, a Perl script"),
 )
 
-_EXCLUDED = "the image excludes it"
+EXCLUDED = "the image excludes it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +152,7 @@ def cut(
     while todo:
         deb = todo.pop()
         for dependency in edges.get(deb, ()):
-            reason = _EXCLUDED if dependency in barred else _reason(deb, dependency, keep, spared)
+            reason = EXCLUDED if dependency in barred else _reason(deb, dependency, keep, spared)
             if reason:
                 cuts.append((deb, dependency, reason))
             elif dependency not in seen:

@@ -130,6 +130,7 @@ def _deb_(row):
         installed_size = row["installed_size"],
         index = file_(row["index"]),
         tree = file_(row["tree"]),
+        facts = file_(row["facts"]),
     )
 
 def _closure_(roots, *, local = [], exclude = [], keep = [], stage = "runtime"):

@@ -3,9 +3,10 @@
 Inputs: ``deb/<name>/index`` and ``deb/<name>/tree`` for every deb; ``base/<name>/index`` and ``base/<name>/tree`` for
 base-files, base-passwd and libc-bin where the archive has them; ``file/<n>`` for declared files and
 ``certificate/<file name>`` for certificates. A tree or file is opened only when something is made of its bytes.
-``build/<n>`` are indexes of debs of the build stage.
+``build/<n>`` are indexes of debs of the build stage; ``tools.gating`` says which inputs the gate has.
 Parameters: ``deb.compose_options.Options``; ``build``, input of a folder -> for each root that commands ran in on the
-way to it: who made the folder, whose root it is, and the inputs with the indexes of its debs.
+way to it: who made the folder, whose root it is, and the inputs with the indexes of its debs; ``gate``, of an image
+that must be able to run (``tools.gating``).
 
 Outputs: ``recipe/NN`` for each layer of debs, ``recipe/system``, ``recipe/app``, ``generated``, ``report``.
 """
@@ -21,9 +22,11 @@ from distroless_rules.deb.compose import APP, SYSTEM, Sources, compose
 from distroless_rules.deb.compose_gate import Folder
 from distroless_rules.deb.compose_lay import Given
 from distroless_rules.deb.compose_options import FileSpec, Options
+from distroless_rules.deb.compose_tree import Tree
 from distroless_rules.deb.package import DebIndex
 from distroless_rules.deb.prune import matcher
 from distroless_rules.errors import AnalysisError, FormatError
+from distroless_rules.tools import gating
 from distroless_rules.tools.tool import InputFile, Tool, Workbench
 from distroless_rules.values import tree
 from distroless_rules.values.path import fold_usr
@@ -38,17 +41,24 @@ _MAX_READ = 64 << 20
 def _perform(bench: Workbench) -> None:
     options = Options.parse(bench.parameters)
     inputs = _Inputs(bench.inputs)
+    keep = matcher(options.keep, fold_usr)
+
+    def settle(tree: Tree) -> Mapping[str, str]:
+        told = bench.parameters.get("gate")
+        return {} if told is None else gating.settle(tree, told, options, bench.inputs, keep)
+
     sources = Sources(
         debs=inputs.indexes("deb"),
         base=inputs.indexes("base"),
         read=inputs.read,
         lay=inputs.lay,
         certificates=tuple((name.rpartition("/")[2], inputs.whole(name)) for name in options.ca_bundle),
+        settle=settle,
     )
     made = compose(options, sources)
     folders = inputs.folders(options.files, bench.parameters.get("build", {}))
     if folders:
-        compose_gate.check(made.recipes[APP], folders, sources.debs.values(), matcher(options.keep, fold_usr))
+        compose_gate.check(made.recipes[APP], folders, sources.debs.values(), keep)
     for name, rows in made.recipes.items():
         shown = name if name in (SYSTEM, APP) else f"{int(name):02}"
         with bench.output(f"recipe/{shown}") as sink:
@@ -117,4 +127,4 @@ class _Inputs:
         return file
 
 
-TOOL = Tool("Compose", "7", _perform)
+TOOL = Tool("Compose", "8", _perform)

@@ -15,13 +15,15 @@ __all__ = ["MNEMONICS", "Registry"]
 
 _TOOLS = {
     "BuildRoot": ("build_root", "2"),
-    "Compose": ("compose", "7"),
+    "Compose": ("compose", "8"),
     "DebUnpack": ("deb_unpack", "1"),
     "ExpandTemplate": ("expand_template", "1"),
+    "Facts": ("facts", "1"),
     "Image": ("image", "1"),
     "ImageIndex": ("image_index", "1"),
     "ImageTest": ("image_test", "1"),
     "Layer": ("layer", "1"),
+    "Mentions": ("mentions", "1"),
     "NodeModules": ("node_modules", "1"),
     "Wheels": ("wheels", "1"),
     "WriteFile": ("write_file", "1"),

@@ -23,7 +23,7 @@ FILES = {
 
         files(name = "app", srcs = {"/app/text": "source.txt"})
 
-        distroless_image(name = "image", contents = [":app"], entrypoint = ["/app/text"])
+        distroless_image(name = "image", contents = [":app"])
         """,
     "source.txt": "source\n",
     "sub/BUILD": """
@@ -59,7 +59,7 @@ def test_an_image_is_named_with_its_digest_and_size(commands: Commands) -> None:
     assert (ran.status, ran.out) == (0, "")
     lines = _plain(ran.err).splitlines()
     assert re.fullmatch(r"  distroless-out/image <digest> \(\d+(\.\d)? k?B\)", lines[0])
-    assert lines[1] == "1 target, 4 actions: 4 run, 0 cached (<seconds>)"
+    assert lines[1] == "1 target, 5 actions: 5 run, 0 cached (<seconds>)"
     assert (commands.root / "distroless-out/image/index.json").is_file()
 
 
@@ -97,7 +97,7 @@ def test_a_build_file_that_changes_nothing(commands: Commands) -> None:
     before = _digest(commands)
     (commands.root / "BUILD").write_text((commands.root / "BUILD").read_text("utf-8") + "# a comment\n", "utf-8")
     ran = commands.run("build", "//:image")
-    assert _plain(ran.err).splitlines()[-1] == "1 target, 4 actions: 0 run, 4 cached (<seconds>)"
+    assert _plain(ran.err).splitlines()[-1] == "1 target, 5 actions: 0 run, 5 cached (<seconds>)"
     assert _digest(commands) == before
 
 

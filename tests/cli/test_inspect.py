@@ -32,6 +32,7 @@ FILES = {
             labels = {"org.opencontainers.image.title": "an image"},
             exposed_ports = ["8080/tcp"],
             workdir = "/app",
+            allow_missing = ["/app/main"],
         )
 
         distroless_index(

@@ -133,6 +133,8 @@ _IMAGE = """\
 └─ runtime stage
    ├─ 6 debs           6.6 MB          to run
    └─ //app:image
+      ├─ facts                         may run
+      ├─ mentions                      to run
       ├─ compose                       may run
       ├─ layer 00                      may run
       │     libpython3.13-minimal libpython3.13-stdlib python3.13
@@ -147,7 +149,7 @@ _IMAGE = """\
       │     app/app.conf app/main.py
       └─ image                         may run
 
-16 actions: 0 cached, 7 to run, 9 may run (it depends on what runs before); 6 debs to fetch (6.6 MB)
+24 actions: 0 cached, 8 to run, 16 may run (it depends on what runs before); 6 debs to fetch (6.6 MB)
 """
 
 
@@ -161,7 +163,8 @@ def test_what_was_built_is_cached(commands: Commands) -> None:
     assert commands.run("build", "--platform=linux/amd64", "--locked", "//app:config").status == 0
     drawing = _IMAGE.replace("WriteFile       to run", "WriteFile       cached")
     drawing = drawing.replace("ExpandTemplate  may run", "ExpandTemplate  cached")
-    drawing = drawing.replace("0 cached, 7 to run, 9", "2 cached, 6 to run, 8")
+    drawing = drawing.replace("facts                         may run", "facts                         to run")
+    drawing = drawing.replace("0 cached, 8 to run, 16", "2 cached, 8 to run, 14")
     assert _plan(commands, "//app:image").out == drawing
 
 
@@ -218,7 +221,9 @@ def test_json(commands: Commands) -> None:
     assert states == [
         ("WriteFile", "to run"),
         ("ExpandTemplate", "may run"),
-        *[unpack] * 6,
+        *[unpack, ("Facts", "may run")] * 6,
+        ("Facts", "may run"),
+        ("Mentions", "to run"),
         ("Compose", "may run"),
         *[layer] * 6,
         ("Image", "may run"),
@@ -249,19 +254,24 @@ digraph plan {
   }
   subgraph cluster_runtime {
     label="runtime stage";
-    a2 [label="Composing //app:small (0 debs)", fillcolor=lightyellow];
-    a3 [label="Writing layer system of //app:small", fillcolor=lightyellow, style="filled,dashed"];
-    a4 [label="Writing layer app of //app:small", fillcolor=lightyellow, style="filled,dashed"];
-    a5 [label="Writing the manifest of //app:small", fillcolor=lightyellow, style="filled,dashed"];
+    a2 [label="Reading the files of //app:small", fillcolor=lightyellow];
+    a3 [label="Reading the imports of //app:small", fillcolor=lightyellow];
+    a4 [label="Composing //app:small (0 debs)", fillcolor=lightyellow, style="filled,dashed"];
+    a5 [label="Writing layer system of //app:small", fillcolor=lightyellow, style="filled,dashed"];
+    a6 [label="Writing layer app of //app:small", fillcolor=lightyellow, style="filled,dashed"];
+    a7 [label="Writing the manifest of //app:small", fillcolor=lightyellow, style="filled,dashed"];
   }
   a0 -> a1;
   a1 -> a2 [style=bold];
-  a2 -> a3;
-  a1 -> a4 [style=bold];
   a2 -> a4;
-  a3 -> a5;
+  a1 -> a4 [style=bold];
+  a3 -> a4;
   a4 -> a5;
-  a2 -> a5;
+  a1 -> a6 [style=bold];
+  a4 -> a6;
+  a5 -> a7;
+  a6 -> a7;
+  a4 -> a7;
 }
 """
     )
@@ -312,4 +322,4 @@ def test_a_drawing_fits_into_a_hundred_columns(tmp_path: Path) -> None:
     assert ran.status == 0
     lines = ran.out.splitlines()
     assert all(len(line) <= 100 for line in lines[1:])
-    assert [sum(word in line for line in lines) for word in ("to run", "may run")] == [30 + 1, 4 + 1]
+    assert [sum(word in line for line in lines) for word in ("to run", "may run")] == [30 + 1, 5 + 1]

@@ -25,7 +25,7 @@ FILES = {
 
         files(name = "app", srcs = {"/app/main": "main"})
 
-        distroless_image(name = "image", contents = [":app"], entrypoint = ["/app/main"])
+        distroless_image(name = "image", contents = [":app"], entrypoint = ["/app/main"], allow_missing = ["/app/main"])
 
         distroless_image(name = "other", contents = [":app"])
         """,

@@ -52,12 +52,38 @@ def _gather_files(dep, found):
             fail("%s has no place in the image; put it there with files(srcs = {\"/path\": \"%s\"})" % (file.short_path, file.basename))
         found.local.append(file)
 
-def _compose(ctx, found, closure, layers):
+def _read_files(ctx, found, inputs):
+    """Has what the image's targets declare read, for the gate: each tree once, and all single files together."""
+    files = [each for each in found.entries if each.kind == "file"]
+    trees = {each.file: True for each in found.entries if each.kind == "tree"}
+    _read(ctx, inputs, "Facts", files, list(trees))
+    _read(ctx, inputs, "Mentions", [each for each in files if each.path.endswith(".py")], [])
+
+def _read(ctx, inputs, mnemonic, files, trees):
+    name = mnemonic.lower()
+    named = {"file/%d" % at: each for at, each in enumerate(files)}
+    given = [({"tree": tree}, {}) for tree in trees]
+    if named:
+        given.append(({at: each.file for at, each in named.items()}, {"paths": {at: each.path for at, each in named.items()}}))
+    for number, (taken, parameters) in enumerate(given):
+        out = ctx.actions.declare_file("%s.%s/%d" % (ctx.label.name, name, number))
+        ctx.actions.tool(
+            mnemonic = mnemonic,
+            inputs = taken,
+            outputs = {name: out},
+            parameters = parameters,
+            progress_message = "Reading the %s of %s" % ("files" if mnemonic == "Facts" else "imports", ctx.label.canonical),
+        )
+        inputs["%s/%d" % (name, number)] = out
+
+def _compose(ctx, found, closure, layers, config):
     """Decides every path of the image; gives the recipes of its layers."""
     inputs = {}
     for deb in closure.debs:
         inputs["deb/%s/index" % deb.name] = deb.index
         inputs["deb/%s/tree" % deb.name] = deb.tree
+        inputs["deb/%s/facts" % deb.name] = deb.facts
+    _read_files(ctx, found, inputs)
     for deb in closure.base:
         inputs["base/%s/index" % deb.name] = deb.index
         inputs["base/%s/tree" % deb.name] = deb.tree
@@ -92,6 +118,7 @@ def _compose(ctx, found, closure, layers):
             "ca_bundle": certificates,
             "locales": ctx.attr.locales,
             "cut": closure.cuts,
+            "gate": {name: config[name] for name in ("entrypoint", "cmd", "env", "workdir", "volumes")} | {"allow_missing": ctx.attr.allow_missing},
         },
         progress_message = "Composing %s (%d debs)" % (ctx.label.canonical, len(closure.debs)),
     )
@@ -114,14 +141,14 @@ def _layer(ctx, name, recipe, blobs, kib):
     )
     return struct(blob = blob, descriptor = descriptor, name = name)
 
-def _layers(ctx, found, closure):
+def _layers(ctx, found, closure, config):
     """Writes every layer; gives them in order, the report of what is in them, and all their files as one tree."""
     least = 1 + int(bool(closure.debs)) + int(bool(found.entries))
     if ctx.attr.layer_budget < least:
         fail("a layer_budget of %d is too small; debs, system files and files of no deb need %d layers here" % (ctx.attr.layer_budget, least))
     debs = {deb.name: deb for deb in closure.debs}
     groups = deb_layers(closure.debs, max(1, ctx.attr.layer_budget - 2))
-    composed = _compose(ctx, found, closure, groups)
+    composed = _compose(ctx, found, closure, groups, config)
     layers = []
     for at, names in enumerate(groups):
         kib = sum_of([weight(debs[name]) for name in names])
@@ -156,23 +183,25 @@ def _distroless_image(ctx):
         exclude = [item for item in ctx.attr.exclude if not item.startswith("/")],
         keep = [item for item in ctx.attr.keep if not item.startswith("/")],
     )
-    layers, report, tree = _layers(ctx, found, closure)
+    config = {
+        "entrypoint": ctx.attr.entrypoint or (binary.entrypoint if binary else []),
+        "cmd": ctx.attr.cmd,
+        "env": {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"} | (binary.env if binary else {}) | ctx.attr.env,
+        "workdir": ctx.attr.workdir,
+        "volumes": ctx.attr.volumes,
+    }
+    layers, report, tree = _layers(ctx, found, closure, config)
     outputs = {part: ctx.actions.declare_file("%s.%s" % (ctx.label.name, part)) for part in ("config", "manifest", "descriptor")}
     ctx.actions.tool(
         mnemonic = "Image",
         inputs = {"layer/" + _two_digits(at): layer.descriptor for at, (_, layer) in enumerate(layers)} | {"report": report},
         outputs = outputs,
-        parameters = {
+        parameters = config | {
             "platform": ctx.platform.name,
-            "entrypoint": ctx.attr.entrypoint or (binary.entrypoint if binary else []),
-            "cmd": ctx.attr.cmd,
-            "env": {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"} | (binary.env if binary else {}) | ctx.attr.env,
             "user": _user_config(ctx.attr.user, found.users),
-            "workdir": ctx.attr.workdir,
             "labels": ctx.attr.labels,
             "annotations": ctx.attr.annotations,
             "exposed_ports": ctx.attr.exposed_ports,
-            "volumes": ctx.attr.volumes,
             "stop_signal": ctx.attr.stop_signal,
             "created": ctx.attr.created,
             "author": ctx.attr.author,
@@ -216,6 +245,7 @@ distroless_image = rule(
         "exclude": attr.string_list(doc = "Debs that must not be in the image, and globs of absolute paths."),
         "keep": attr.string_list(doc = "Debs whose dependencies are not cut, and globs of absolute paths that would be dropped."),
         "accept": attr.string_list(doc = "Debs whose maintainer scripts do something that is not modelled, and that are right without."),
+        "allow_missing": attr.string_list(doc = "What files need and the image need not have: names of libraries, absolute paths, `python:<module>`; `*` stands for any text."),
         "timezone": attr.string(doc = "What /etc/localtime is: `Europe/Berlin`; tzdata must be in `contents`."),
         "locales": attr.string_list(doc = "Languages whose translations are kept."),
         "default_accounts": attr.bool(default = True, doc = "Whether root and nonroot are there."),

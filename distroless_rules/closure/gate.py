@@ -1,0 +1,266 @@
+"""The gate: an image's files in, what of them could not run out - before anything of it is written.
+
+Checked are each needed library, symbol version, loader, ``#!`` line, link, the program that is started and the modules
+that the application's own Python imports. What nobody can see in a file, people waive by name (``allow_missing``).
+
+Who has a file decides how strictly it is taken. A file that a BUILD file names must hold in everything. Debs and trees
+(wheels, packages of Node) bring much that is never used: there a plugin's libraries may be loaded by what loads the
+plugin. What a deb brings and cannot be used in this image is left out (``unusable``): scripts and links that lead
+nowhere, and plugins whose libraries the deb does not depend on, as its packager holds them for optional.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from functools import cached_property
+
+from distroless_rules.closure import modules
+from distroless_rules.closure.mentions import Mentions
+from distroless_rules.closure.program import Program
+from distroless_rules.closure.view import View
+from distroless_rules.elf.read import Elf
+from distroless_rules.elf.search import Loaded, Loader, Need
+from distroless_rules.values.tree import Kind
+
+__all__ = ["Finding", "Gate", "Owner"]
+
+_MOUNTED = ("proc", "sys", "dev", "run", "tmp", "var/run", "var/tmp")
+"""Folders that a runtime mounts or fills: links into them may lead nowhere yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Who brings a path: ``deb``, ``tree``, ``file`` (one that a BUILD file names) or ``image``; and its name."""
+
+    kind: str
+    name: str
+
+    def __str__(self) -> str:
+        return f'deb "{self.name}"' if self.kind == "deb" else self.name
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something that does not hold.
+
+    Attributes:
+        path: the file.
+        owner: who brings it.
+        problem: what is wrong with it, to be read after its path.
+        wants: what would have to be there: a library's name, an absolute path, or ``python:<module>``.
+        advice: what would be right, where it is not that something is added to the image.
+    """
+
+    path: str
+    owner: Owner
+    problem: str
+    wants: str
+    advice: str = ""
+
+
+@dataclass
+class Gate:
+    """The checks of one image.
+
+    Attributes:
+        view: its files.
+        owner: gives who brings a path.
+        program: what is started in it.
+        mentions: what Python sources import, by the SHA-256 of their bytes.
+        allow: patterns of ``Finding.wants`` that are waived.
+        strict: debs of which nothing is left out for a library that is lost, as the image excludes some that they
+            depend on.
+    """
+
+    view: View
+    owner: Callable[[str], Owner]
+    program: Program
+    mentions: Mapping[str, Mentions] = field(default_factory=dict)
+    allow: tuple[str, ...] = ()
+    strict: frozenset[str] = frozenset()
+
+    def findings(self) -> list[Finding]:
+        """Give what does not hold, in the order of paths, each once."""
+        found = [*self._elf_files(), *self._scripts(), *self._links(), *self._python()]
+        said = {each.path for each in found}
+        found += (each for each in self._start() if each.path not in said)
+        waived = dict.fromkeys(each for each in found if not self._is_waived(each))
+        return sorted(waived, key=lambda each: (each.path, each.wants, each.problem))
+
+    def unusable(self, keep: Callable[[str], bool]) -> dict[str, str]:
+        """Give what debs bring that cannot be used in this image: path -> the name of the rule that drops it.
+
+        Args:
+            keep: true for paths that are wanted all the same.
+        """
+        start = self.view.trail(self.program.path(self.view) or "")
+        started = {*start[0], start[1]} if start else set()
+        wanted = {path for path in self.view.entries if self.owner(path).kind in ("file", "tree")} | started
+        scripts = {path for path, _ in self._lost_scripts() if path not in wanted and not keep(path)}
+        files = {path for path in self._unloadable(wanted) if not keep(path)}
+        links = {path for path, _ in self._lost_links(scripts | files) if path not in wanted and not keep(path)}
+        return dict.fromkeys(files, "plugin") | dict.fromkeys(scripts, "script") | dict.fromkeys(links, "dangling")
+
+    def _unloadable(self, wanted: set[str]) -> set[str]:
+        """Give ELF files of debs that cannot be loaded, as far as nothing that is wanted needs them."""
+        users: dict[str, set[str]] = {}
+        causes: set[str] = set()
+        for need in self._needs():
+            if need.found is not None:
+                users.setdefault(need.found.real, set()).add(need.of)
+            elif not self._is_loaded_before(need):
+                causes.add(need.of)
+        dropped: set[str] = set()
+        for cause in causes:
+            group, waiting = {cause}, [cause]
+            for path in waiting:
+                fresh = users.get(path, set()) - group
+                group |= fresh
+                waiting += fresh
+            owners = {self.owner(path) for path in group}
+            if not group & wanted and all(each.kind == "deb" and each.name not in self.strict for each in owners):
+                dropped |= group
+        return dropped
+
+    def _is_waived(self, finding: Finding) -> bool:
+        return any(fnmatchcase(finding.wants, pattern) for pattern in self.allow)
+
+    def _elf_files(self) -> Iterator[Finding]:
+        for path, elf in self._loadable:
+            owner = self.owner(path)
+            if elf.abi != self.program.abi:
+                if owner.kind == "file":
+                    problem = f"is for {_abi(elf)}, and the image for {self.program.platform}"
+                    yield Finding(path, owner, problem, f"/{path}")
+            elif elf.interpreter and self.view.at(elf.interpreter) is None:
+                yield Finding(path, owner, f'asks for the loader "{elf.interpreter}"', elf.interpreter)
+        for need in self._needs():
+            if need.found is not None:
+                yield from self._versions(need, need.found)
+            elif not self._is_loaded_before(need):
+                yield Finding(
+                    need.of, self.owner(need.of), f'needs the library "{need.name}"{self._elsewhere(need)}', need.name
+                )
+
+    def _needs(self) -> Iterator[Need]:
+        """Load every program, and every library that none of them loads; give what each file needs."""
+        loader = Loader(self.view.find_elf, self.program.library_path)
+        seen: set[str] = set()
+        for path, elf in self._loadable:
+            if path not in seen and elf.abi == self.program.abi:
+                for need in loader.load(path):
+                    seen.add(need.of)
+                    yield need
+
+    @cached_property
+    def _loadable(self) -> list[tuple[str, Elf]]:
+        """What a loader could be asked to load, programs first."""
+        found = []
+        for path in self.view.entries:
+            facts = self.view.facts(path)
+            if facts is not None and facts.elf is not None and facts.elf.kind in ("dyn", "exec"):
+                found.append((path, facts.elf))
+        return sorted(found, key=lambda each: (not each[1].interpreter, each[0]))
+
+    @cached_property
+    def _names(self) -> dict[str, str]:
+        """Names of libraries of the image's platform -> the folder of one that is called so."""
+        return {
+            name: path.rpartition("/")[0]
+            for path, elf in self._loadable
+            if elf.abi == self.program.abi
+            for name in (elf.soname, path.rpartition("/")[2])
+        }
+
+    def _is_loaded_before(self, need: Need) -> bool:
+        """Tell whether a plugin's library is one that the program has loaded before it, from a folder of its own."""
+        facts = self.view.facts(need.of)
+        is_program = facts is not None and facts.elf is not None and facts.elf.interpreter
+        return not is_program and self.owner(need.of).kind != "file" and need.name in self._names
+
+    def _elsewhere(self, need: Need) -> str:
+        """Say where a library is that is for another processor, or that the loader does not find."""
+        for folder in need.searched:
+            found = self.view.find_elf(f"{folder}/{need.name}")
+            if found is not None:
+                is_other = found[1].abi != self.program.abi
+                return f'; "/{found[0]}" is {f"for {_abi(found[1])}" if is_other else "no library"}'
+        elsewhere = self._names.get(need.name)
+        return "" if elsewhere is None else f'; the loader does not look for it in "/{elsewhere}"'
+
+    def _versions(self, need: Need, found: Loaded) -> Iterator[Finding]:
+        facts = self.view.facts(need.of)
+        if facts is None or facts.elf is None or not found.elf.defines:
+            return
+        for name, version in facts.elf.needs:
+            if name == need.name and version not in found.elf.defines:
+                problem = f'needs version {version} of "{name}", which "/{found.real}" does not have'
+                yield Finding(need.of, self.owner(need.of), problem, name)
+
+    def _scripts(self) -> Iterator[Finding]:
+        for path, interpreter in self._lost_scripts():
+            owner = self.owner(path)
+            if owner.kind == "file":
+                yield Finding(path, owner, f'is a script for "{interpreter}"', interpreter)
+
+    def _lost_scripts(self) -> Iterator[tuple[str, str]]:
+        """Give executable scripts whose interpreter is not there, with its path."""
+        for path, entry in self.view.entries.items():
+            if entry.kind is not Kind.FILE or not entry.mode & 0o111:
+                continue
+            facts = self.view.facts(path)
+            if facts is None or not facts.script:
+                continue
+            lost = self.program.lost_interpreter(self.view, facts.script)
+            if lost:
+                yield path, lost
+
+    def _links(self) -> Iterator[Finding]:
+        for path, target in self._lost_links(set()):
+            owner = self.owner(path)
+            if owner.kind == "file":
+                yield Finding(path, owner, f'is a link to "{target}"', target if target[:1] == "/" else f"/{path}")
+
+    def _lost_links(self, gone: set[str]) -> Iterator[tuple[str, str]]:
+        """Give links that lead nowhere, with what they say."""
+        for path, entry in self.view.entries.items():
+            if entry.kind is not Kind.SYMLINK:
+                continue
+            real = self.view.real(path)
+            if (real is None or real in gone) and not self._is_mounted(path, entry.target):
+                yield path, entry.target
+
+    def _is_mounted(self, path: str, target: str) -> bool:
+        """Tell whether a link, or one that it leads to, points into a folder that a runtime fills."""
+        for _ in range(40):
+            at = modules.joined(path, target)
+            if any(at == folder or at.startswith(f"{folder}/") for folder in (*_MOUNTED, *self.program.volumes)):
+                return True
+            entry = self.view.entries.get(at)
+            if entry is None or entry.kind is not Kind.SYMLINK:
+                return False
+            path, target = at, entry.target
+        return False
+
+    def _start(self) -> Iterator[Finding]:
+        owner = Owner("image", "the image")
+        problem = self.program.problem(self.view)
+        if problem:
+            word = self.program.words[0]
+            yield Finding(word.strip("/"), owner, problem.sentence, word, problem.advice)
+
+    def _python(self) -> Iterator[Finding]:
+        yield from (
+            Finding(path, self.owner(path), f'imports "{name}"', f"python:{name}")
+            for path, name in modules.lost(self.view, self.mentions, self.owner_kind, self.program.env)
+        )
+
+    def owner_kind(self, path: str) -> str:
+        """Give what kind of owner a path has."""
+        return self.owner(path).kind
+
+
+def _abi(elf: Elf) -> str:
+    return f"{elf.machine.removeprefix('EM_').lower().replace('_', '-')} ({elf.bits} bits)"

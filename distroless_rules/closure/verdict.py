@@ -1,0 +1,74 @@
+"""What the gate found, as one error: findings in, a message that says who lacks what, and what to do, out.
+
+Source: Debian policy 4.7, 8.1 (names of debs with shared libraries).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from distroless_rules.closure.gate import Finding
+from distroless_rules.errors import ActionError
+
+__all__ = ["deb_names", "error"]
+
+_SHOWN = 8
+_LIBRARY = re.compile(r"(lib[^/]+?)\.so(?:\.([0-9]+)(?:\.[0-9.]+)?)?")
+_UNSTABLE = re.compile(r"(lib[^/]+?-[0-9][0-9.]*)\.so")
+_PROGRAMS = {"sh": "dash", "env": "coreutils", "awk": "mawk", "node": "nodejs", "pwsh": "powershell"}
+_MODULES = {"tkinter": "python3-tk", "_tkinter": "python3-tk", "distutils": "python3-setuptools", "gi": "python3-gi"}
+_STANDARD = "json asyncio sqlite3 ssl email http logging unittest xml ctypes multiprocessing concurrent html wsgiref"
+
+
+def error(findings: Sequence[Finding]) -> ActionError:
+    """Give the error for findings, of which there is at least one."""
+    lines = [f'"/{each.path}" of {each.owner} {each.problem}' for each in findings[:_SHOWN]]
+    if len(findings) > _SHOWN:
+        lines.append(f"and {len(findings) - _SHOWN} more")
+    lines[0] += ", and the image has none" if _is_absence(findings[0]) else ""
+    waived = ", ".join(f'"{wants}"' for wants in dict.fromkeys(each.wants for each in findings[:_SHOWN]))
+    advice = findings[0].advice or _advice(findings)
+    hint = f"{advice}, or say allow_missing = [{waived}]"
+    return ActionError("put the image together", "\n  ".join(lines), hint=hint)
+
+
+def _advice(findings: Sequence[Finding]) -> str:
+    names = list(dict.fromkeys(name for each in findings[:_SHOWN] for name in deb_names(each.wants)[:1]))
+    return f"add {', '.join(names)} to contents" if names else "add what is missing to contents"
+
+
+def _is_absence(finding: Finding) -> bool:
+    return finding.problem.startswith(("needs the library", "is a script", "asks for", "imports")) and (
+        ";" not in finding.problem
+    )
+
+
+def deb_names(wants: str) -> list[str]:
+    """Give what the deb that supplies something is usually called, the likeliest first; empty if nobody can say.
+
+    Args:
+        wants: as ``Finding.wants``.
+    """
+    module = wants.removeprefix("python:")
+    if module != wants:
+        if module in _STANDARD.split():
+            return ["python3"]
+        return [_MODULES.get(module, f"python3-{module.lower().replace('_', '-')}")]
+    name = wants.rpartition("/")[2]
+    if name.startswith("ld-linux"):
+        return ["libc6"]
+    if name.startswith("ld-musl"):
+        return ["musl"]
+    if match := _UNSTABLE.fullmatch(name):
+        return [match[1].lower().replace("_", "-")]
+    if (match := _LIBRARY.fullmatch(name)) and match[2]:
+        stem = match[1].lower().replace("_", "-")
+        known = {"libc": "libc6", "libm": "libc6", "libdl": "libc6", "libpthread": "libc6", "librt": "libc6"}
+        if stem in known:
+            return [known[stem]]
+        joined = f"{stem}{'-' if stem[-1].isdigit() else ''}{match[2]}"
+        return [joined, f"{joined}t64"]
+    if ".so" not in name and ("/bin/" in wants or "/sbin/" in wants or "/" not in wants):
+        return [_PROGRAMS.get(name, name)]
+    return []

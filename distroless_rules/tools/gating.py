@@ -1,0 +1,86 @@
+"""The gate as ``Compose`` calls it: the tool's inputs and a composed tree in, what leaves the tree out.
+
+Inputs: ``deb/<name>/facts`` of every deb; ``facts/<n>`` and ``mentions/<n>`` of what the image's targets declare.
+Parameter ``gate``: entrypoint, cmd, env, workdir and volumes of the config, and allow_missing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from distroless_rules.closure import facts, mentions, verdict
+from distroless_rules.closure.gate import Gate, Owner
+from distroless_rules.closure.program import Program
+from distroless_rules.closure.view import View
+from distroless_rules.deb.compose_options import Options
+from distroless_rules.deb.compose_tree import Claim, Tree
+from distroless_rules.deb.cuts import EXCLUDED
+from distroless_rules.tools.tool import InputFile
+from distroless_rules.values.tree import Entry
+
+__all__ = ["settle"]
+
+
+def settle(
+    tree: Tree,
+    told: Mapping[str, Any],
+    options: Options,
+    inputs: Mapping[str, InputFile],
+    keep: Callable[[str], bool],
+) -> Mapping[str, str]:
+    """Hold an image to the gate.
+
+    Args:
+        tree: its files.
+        told: the parameter ``gate``.
+        options: what its rule says of it.
+        inputs: the tool's.
+        keep: true for paths that are not left out.
+
+    Returns:
+        The paths that cannot be used and leave it, each with the name of the rule.
+
+    Raises:
+        ActionError: if it could not run.
+    """
+    claims = {claim.entry.path: claim for claim in tree}
+    entries = {path: claim.entry for path, claim in claims.items()}
+    named = {tree.place(spec.path) for spec in options.files if spec.kind != "tree"}
+    program = Program(
+        options.platform,
+        (*told["entrypoint"], *told["cmd"]),
+        told["env"],
+        told["workdir"],
+        tuple(volume.strip("/") for volume in told["volumes"]),
+    )
+    strict = frozenset(deb for deb, _, reason in options.cut if reason == EXCLUDED)
+    known = {sha: each for data in _named(inputs, "facts") for sha, each in facts.loads(data).items()}
+    said = {sha: each for data in _named(inputs, "mentions") for sha, each in mentions.loads(data).items()}
+
+    def gate(left: Mapping[str, Entry]) -> Gate:
+        view = View(left, known)
+        allow = tuple(told["allow_missing"])
+        return Gate(view, lambda path: _owner(claims.get(path), named), program, said, allow, strict)
+
+    unusable = gate(entries).unusable(keep)
+    findings = gate({path: entry for path, entry in entries.items() if path not in unusable}).findings()
+    if findings:
+        raise verdict.error(findings)
+    return unusable
+
+
+def _named(inputs: Mapping[str, InputFile], what: str) -> list[bytes]:
+    return [
+        file.path.read_bytes()
+        for name, file in inputs.items()
+        if name.startswith(f"{what}/") or (name.startswith("deb/") and name.endswith(f"/{what}"))
+    ]
+
+
+def _owner(claim: Claim | None, named: set[str]) -> Owner:
+    if claim is None or claim.rank == "effect":
+        return Owner("image", "the image")
+    if claim.rank == "deb":
+        return Owner("deb", claim.origin[5:-1])
+    return Owner("file" if claim.entry.path in named else "tree", claim.origin)

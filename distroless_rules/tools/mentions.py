@@ -1,0 +1,22 @@
+"""Mentions: what files name in their bytes, read once for each deb, tree and set of files.
+
+Inputs: those of ``tools.reading``. Output ``mentions`` (``closure.mentions``).
+"""
+
+from __future__ import annotations
+
+from distroless_rules.closure import mentions
+from distroless_rules.tools.reading import Files
+from distroless_rules.tools.tool import Tool, Workbench
+
+__all__ = ["TOOL"]
+
+
+def _perform(bench: Workbench) -> None:
+    with Files(bench) as files:
+        found = mentions.scan(files.entries(), files.read, bench.map)
+    with bench.output("mentions") as sink:
+        sink.write(mentions.dumps(found))
+
+
+TOOL = Tool("Mentions", "1", _perform)

@@ -1,0 +1,64 @@
+"""The inputs of ``Facts`` and ``Mentions`` as entries whose bytes can be read.
+
+Inputs: ``index`` and ``tree`` of a deb; or ``tree`` alone, a tree's archive; or ``file/<n>``. Parameter ``paths``:
+what each ``file/<n>`` is called in the image.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+from distroless_rules.deb import package
+from distroless_rules.errors import FormatError
+from distroless_rules.tar import reader as tar
+from distroless_rules.tools.tool import InputFile, Workbench
+from distroless_rules.values.tree import Entry, Kind
+
+__all__ = ["Files"]
+
+
+class Files(ExitStack):
+    """The files of a deb, of a tree, or such as are named one by one."""
+
+    def __init__(self, bench: Workbench) -> None:
+        super().__init__()
+        self._bench = bench
+        self._inputs = {file.digest.hash: file for file in bench.inputs.values()}
+        self._descriptors: dict[str, int] = {}
+
+    def entries(self) -> Iterator[Entry]:
+        """Give every file, at its path where that is known."""
+        inputs = self._bench.inputs
+        if "index" in inputs:
+            yield from package.loads(inputs["index"].path.read_bytes()).entries
+        elif "tree" in inputs:
+            with inputs["tree"].path.open("rb") as file:
+                yield from tar.read(file, inputs["tree"].digest.hash)
+        else:
+            for name, path in self._bench.parameters["paths"].items():
+                digest = inputs[name].digest
+                yield Entry(path.strip("/"), Kind.FILE, 0, size=digest.size, sha256=digest.hash, source=digest.hash)
+
+    def read(self, entry: Entry, size: int) -> bytes:
+        """Give the first ``size`` bytes of a file, all of it if it has fewer."""
+        self._bench.check()
+        wanted = min(size, entry.size)
+        data = os.pread(self._descriptor(entry.source), wanted, entry.offset)
+        while len(data) < wanted:  # Linux reads at most 2 GiB at a time
+            more = os.pread(self._descriptor(entry.source), wanted - len(data), entry.offset + len(data))
+            if not more:
+                raise FormatError(f'read "/{entry.path}"', "its archive ends before it does")
+            data += more
+        return data
+
+    def _descriptor(self, source: str) -> int:
+        known = self._descriptors.get(source)
+        if known is None:
+            file: InputFile | None = self._inputs.get(source)
+            if file is None:
+                raise FormatError("read files", f"no input has the SHA-256 {source[:12]}")
+            known = self._descriptors[source] = os.open(file.path, os.O_RDONLY | os.O_CLOEXEC)
+            self.callback(os.close, known)
+        return known

@@ -1,0 +1,1 @@
+"""Tests of what files need of each other."""

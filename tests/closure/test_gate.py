@@ -1,0 +1,351 @@
+"""The gate: files of an image in, what could not run out, with the deb to add; and what is near to a fault but none."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import pytest
+
+from distroless_rules.closure import verdict
+from distroless_rules.closure.facts import Facts
+from distroless_rules.closure.gate import Gate, Owner
+from distroless_rules.closure.imports import imports
+from distroless_rules.closure.mentions import Mentions
+from distroless_rules.closure.program import Program
+from distroless_rules.closure.view import View
+from distroless_rules.elf.read import Elf
+from distroless_rules.values.tree import Entry, Kind
+
+X86 = Elf("EM_X86_64", 64, dynamic=True)
+LOADER = "/lib64/ld-linux-x86-64.so.2"
+LIB = "usr/lib/x86_64-linux-gnu"
+
+
+def lib(*needed: str, **more: Any) -> Elf:
+    return replace(X86, needed=needed, **more)
+
+
+def exe(*needed: str, **more: Any) -> Elf:
+    return lib(*needed, **{"interpreter": LOADER, **more})
+
+
+def script(line: str) -> Facts:
+    return Facts(script=line)
+
+
+@dataclass
+class Image:
+    """An image as a table: path -> what is there; ``deb:``, ``tree:`` before a path say who brings it."""
+
+    files: dict[str, Any]
+    start: tuple[str, ...] = ("/app/run",)
+    env: dict[str, str] = field(default_factory=dict)
+    volumes: tuple[str, ...] = ()
+    allow: tuple[str, ...] = ()
+    strict: tuple[str, ...] = ()
+    platform: str = "linux/amd64"
+
+    def settled(self) -> tuple[str, str]:
+        """Give what is left out, and the findings' message."""
+        entries: dict[str, Entry] = {}
+        facts: dict[str, Facts] = {}
+        mentions: dict[str, Mentions] = {}
+        owners: dict[str, Owner] = {}
+        for name, what in BASE.items() | self.files.items():
+            kind, colon, path = name.rpartition(":")
+            owners[path] = Owner(*(kind.split("=") if "=" in kind else (kind or "file", "d" if colon else "//:app")))
+            entries[path] = entry = _entry(path, what)
+            if isinstance(what, Elf):
+                facts[entry.sha256] = Facts(what)
+            elif isinstance(what, Facts):
+                facts[entry.sha256] = what
+            elif isinstance(what, bytes):
+                mentions[entry.sha256] = Mentions(imports=tuple(imports(what.decode())))
+        program = Program(self.platform, self.start, self.env, "/app", self.volumes)
+
+        def gate(left: dict[str, Entry]) -> Gate:
+            owner = lambda path: owners.get(path, Owner("image", "the image"))  # noqa: E731
+            return Gate(View(left, facts), owner, program, mentions, self.allow, frozenset(self.strict))
+
+        dropped = gate(entries).unusable(lambda path: False)
+        found = gate({path: entry for path, entry in entries.items() if path not in dropped}).findings()
+        return " ".join(f"{rule}:{path}" for path, rule in sorted(dropped.items())), (
+            str(verdict.error(found)).removeprefix("cannot put the image together: ") if found else ""
+        )
+
+
+BASE = {
+    "deb=libc6:usr/lib64/ld-linux-x86-64.so.2": lib(soname="ld-linux-x86-64.so.2"),
+    f"deb=libc6:{LIB}/libc.so.6": lib(soname="libc.so.6", defines=("GLIBC_2.2.5", "GLIBC_2.34")),
+    "image:lib64": "-> usr/lib64",
+    "image:bin": "-> usr/bin",
+    "image:usr/bin": "dir",
+}
+
+
+def _entry(path: str, what: Any) -> Entry:
+    if isinstance(what, str) and what.startswith("-> "):
+        return Entry.symlink(path, what[3:])
+    if what == "dir":
+        return Entry.directory(path)
+    mode = 0o644 if isinstance(what, (bytes, str)) else 0o755
+    return Entry(path, Kind.FILE, mode, size=9, sha256=f"sha of {path}")
+
+
+PY = {"deb=python3.13-minimal:usr/bin/python3.13": exe("libc.so.6"), "deb:usr/lib/python3.13/os.py": "x"}
+APP = exe("libc.so.6", needs=(("libc.so.6", "GLIBC_2.34"),))
+ABSENT = ", and the image has none; "
+
+FAULTS: dict[str, tuple[Image, str]] = {
+    "a library of a program": (
+        Image({"app/run": exe("libssl.so.3")}),
+        f'"/app/run" of //:app needs the library "libssl.so.3"{ABSENT}add libssl3 to contents, or say '
+        'allow_missing = ["libssl.so.3"]',
+    ),
+    "a library of a library": (
+        Image({"app/run": exe("a.so", runpath=("$ORIGIN",)), "app/a.so": lib("libz.so.1")}),
+        f'"/app/a.so" of //:app needs the library "libz.so.1"{ABSENT}add libz1 to contents, or say',
+    ),
+    "a library of a deb's library that the program needs": (
+        Image({"app/run": exe("a.so"), f"deb=liba:{LIB}/a.so": lib("libcrypto.so.3")}),
+        f'"/{LIB}/a.so" of deb "liba" needs the library "libcrypto.so.3"{ABSENT}add libcrypto3',
+    ),
+    "a library that is named like a version": (
+        Image({"app/run": exe("libfoo-1.2.so.0")}),
+        f'"/app/run" of //:app needs the library "libfoo-1.2.so.0"{ABSENT}add libfoo-1.2-0',
+    ),
+    "a library where nobody looks": (
+        Image({"app/run": exe("a.so"), "app/a.so": lib()}),
+        '"/app/run" of //:app needs the library "a.so"; the loader does not look for it in "/app"; add',
+    ),
+    "a library for another processor": (
+        Image({"app/run": exe("a.so"), f"deb:{LIB}/a.so": Elf("EM_AARCH64", 64)}),
+        f'"/app/run" of //:app needs the library "a.so"; "/{LIB}/a.so" is for aarch64 (64 bits); add',
+    ),
+    "a library that is a link to nothing": (
+        Image({"app/run": exe("a.so"), f"deb:{LIB}/a.so": "-> a.so.1"}),
+        f'"/app/run" of //:app needs the library "a.so"{ABSENT}add',
+    ),
+    "a library that is no library": (
+        Image({"app/run": exe("a.so"), f"deb:{LIB}/a.so": Facts(broken="it is no whole ELF file")}),
+        f'"/app/run" of //:app needs the library "a.so"{ABSENT}add',
+    ),
+    "a library that is a program": (
+        Image({"app/run": exe("a.so"), f"deb:{LIB}/a.so": exe("libc.so.6", kind="exec")}),
+        f'"/app/run" of //:app needs the library "a.so"; "/{LIB}/a.so" is no library; add what is missing',
+    ),
+    "a plugin's library, where the image excludes what its deb depends on": (
+        Image({"app/run": APP, "deb=server:usr/lib/server/jit.so": lib("libLLVM.so.19")}, strict=("server",)),
+        f'"/usr/lib/server/jit.so" of deb "server" needs the library "libLLVM.so.19"{ABSENT}add libllvm19',
+    ),
+    "a plugin's library, of a tree": (
+        Image({"app/run": APP, "tree:app/site-packages/x.so": lib("libgomp.so.1")}),
+        f'"/app/site-packages/x.so" of d needs the library "libgomp.so.1"{ABSENT}add libgomp1',
+    ),
+    "a version": (
+        Image({"app/run": exe("libc.so.6", needs=(("libc.so.6", "GLIBC_2.41"),))}),
+        f'"/app/run" of //:app needs version GLIBC_2.41 of "libc.so.6", which "/{LIB}/libc.so.6" does not have; '
+        "add libc6 to contents",
+    ),
+    "a version that a library needs": (
+        Image({"app/run": exe("a.so"), f"deb=liba:{LIB}/a.so": lib("libc.so.6", needs=(("libc.so.6", "GLIBC_9"),))}),
+        f'"/{LIB}/a.so" of deb "liba" needs version GLIBC_9 of "libc.so.6"',
+    ),
+    "the loader": (
+        Image({"app/run": exe(interpreter="/lib/ld-musl-x86_64.so.1")}),
+        f'"/app/run" of //:app asks for the loader "/lib/ld-musl-x86_64.so.1"{ABSENT}add musl to contents',
+    ),
+    "a program for another processor": (
+        Image({"app/run": Elf("EM_AARCH64", 64)}),
+        '"/app/run" of //:app is for aarch64 (64 bits), and the image for linux/amd64',
+    ),
+    "another file for another processor": (
+        Image({"app/run": APP, "app/tool": Elf("EM_386", 32)}),
+        '"/app/tool" of //:app is for 386 (32 bits), and the image for linux/amd64',
+    ),
+    "a script's interpreter": (
+        Image({"app/run": script("/bin/bash -e")}),
+        '"/app/run" of //:app is a script for "/bin/bash", and the image has none; add bash to contents',
+    ),
+    "an interpreter that env is to find": (
+        Image({"app/run": APP, "app/tool": script("/usr/bin/env -S node --x"), "deb:usr/bin/env": APP}),
+        f'"/app/tool" of //:app is a script for "node"{ABSENT}add nodejs to contents',
+    ),
+    "env itself": (
+        Image({"app/run": APP, "app/tool": script("/usr/bin/env python3")}),
+        f'"/app/tool" of //:app is a script for "/usr/bin/env"{ABSENT}add coreutils to contents',
+    ),
+    "an interpreter that is a folder": (
+        Image({"app/run": APP, "app/tool": script("/usr/bin")}),
+        '"/app/tool" of //:app is a script for "/usr/bin"',
+    ),
+    "the program": (
+        Image({}),
+        '"/app/run" of the image is what the image starts, and is not in it; add it to contents, or correct',
+    ),
+    "the program in PATH": (
+        Image({"app/run": APP}, start=("run",), env={"PATH": "/usr/bin"}),
+        '"/run" of the image is what the image starts, and is not in it',
+    ),
+    "the program, behind a link": (
+        Image({"app/run": "-> /opt/run"}),
+        '"/app/run" of //:app is a link to "/opt/run"; add what is missing',
+    ),
+    "a program that is a folder": (
+        Image({"app/run": "dir"}),
+        '"/app/run" of the image is what the image starts, and is a folder',
+    ),
+    "a program that nobody may execute": (
+        Image({"app/run": b"pass"}),
+        '"/app/run" of the image is what the image starts, and is not executable (mode 0644); put it there with '
+        'mode = "0755"',
+    ),
+    "a program without a #! line": (
+        Image({"app/run": None}),
+        '"/app/run" of the image is what the image starts, and is neither an ELF file nor a script with a #! line',
+    ),
+    "a damaged program": (
+        Image({"app/run": Facts(broken="it ends before a segment does")}),
+        '"/app/run" of the image is what the image starts, and it ends before a segment does',
+    ),
+    "a link of a BUILD file": (
+        Image({"app/run": APP, "app/conf": "-> ../etc/app.conf"}),
+        '"/app/conf" of //:app is a link to "../etc/app.conf"',
+    ),
+    "links in a circle": (
+        Image({"app/run": APP, "app/a": "-> b", "app/b": "-> a"}),
+        '"/app/a" of //:app is a link to "b"',
+    ),
+    "a module": (
+        Image(PY | {"app/run": APP, "app/a.py": b"import requests.sessions"}),
+        f'"/app/a.py" of //:app imports "requests"{ABSENT}add python3-requests to contents, or say '
+        'allow_missing = ["python:requests"]',
+    ),
+    "a module of the standard library": (
+        Image(PY | {"app/run": APP, "app/a.py": b"import json"}),
+        f'"/app/a.py" of //:app imports "json"{ABSENT}add python3 to contents',
+    ),
+    "a module that a function opens later": (
+        Image(PY | {"app/run": APP, "app/a.py": b"def f():\n    import tkinter"}),
+        f'"/app/a.py" of //:app imports "tkinter"{ABSENT}add python3-tk to contents',
+    ),
+    "a module of the own package": (
+        Image(PY | {"app/run": APP, "app/a/b.py": b"from .c import d"}),
+        '"/app/a/b.py" of //:app imports ".c"',
+    ),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_fault_is_found(fault: str) -> None:
+    image, expected = FAULTS[fault]
+    _, message = image.settled()
+    assert message.startswith(expected), message
+
+
+def test_there_are_enough_faults() -> None:
+    assert len(FAULTS) >= 30
+
+
+NEAR: dict[str, tuple[Image, str]] = {
+    "a program and its library": (Image({"app/run": APP}), ""),
+    "a program without libraries": (Image({"app/run": Elf("EM_X86_64", 64, kind="exec")}), ""),
+    "a library by a run path": (Image({"app/run": exe("a.so", runpath=("$ORIGIN",)), "app/a.so": lib()}), ""),
+    "a library by LD_LIBRARY_PATH": (
+        Image({"app/run": exe("a.so"), "opt/a.so": lib()}, env={"LD_LIBRARY_PATH": "/x:/opt"}), "",
+    ),
+    "a library without versions": (
+        Image({"app/run": exe("a.so", needs=(("a.so", "A_1"),)), f"deb:{LIB}/a.so": lib()}), "",
+    ),
+    "a plugin's library that its program has loaded": (
+        Image({"app/run": APP, "deb:usr/lib/jvm/lib/a.so": lib("jvm.so"), "deb:usr/lib/jvm/lib/server/jvm.so": lib()}),
+        "",
+    ),
+    "a deb's plugin whose library nobody depends on": (
+        Image({"app/run": APP, "deb:opt/x/a.so": lib("x.so"), "deb:opt/x/b.so": lib("a.so", rpath=("$ORIGIN",))}),
+        "plugin:opt/x/a.so plugin:opt/x/b.so",
+    ),
+    "a deb's script without its interpreter": (
+        Image({"app/run": APP, "deb:usr/bin/ldd": script("/bin/bash")}), "script:usr/bin/ldd",
+    ),
+    "a deb's link to a script that is left out": (
+        Image({"app/run": APP, "deb:usr/bin/ldd": script("/bin/bash"), "deb:usr/bin/l": "-> ldd"}),
+        "dangling:usr/bin/l script:usr/bin/ldd",
+    ),
+    "a deb's link to nothing": (
+        Image({"app/run": APP, "deb:usr/lib/ssl/cert.pem": "-> /etc/ssl/cert.pem"}), "dangling:usr/lib/ssl/cert.pem",
+    ),
+    "a link into a folder that a runtime fills": (
+        Image({"app/run": APP, "deb:etc/mtab": "-> ../proc/self/mounts", "app/x": "-> /run/x", "app/y": "-> x"}), "",
+    ),
+    "a link into a volume": (Image({"app/run": APP, "app/data": "-> /data/x"}, volumes=("data",)), ""),
+    "a script that is read, not started": (Image({"app/run": APP, "app/a.sh": "text"}), ""),
+    "a deb's file for another processor": (Image({"app/run": APP, "deb:usr/lib/x.so": Elf("EM_AARCH64", 64)}), ""),
+    "an object file for another processor": (
+        Image({"app/run": APP, "app/x.o": Elf("EM_BPF", 64, kind="rel")}), "",
+    ),
+    "a tree's script without its interpreter": (Image({"app/run": APP, "tree:app/x": script("/bin/bash")}), ""),
+    "an image that starts nothing": (Image({}, start=()), ""),
+    "a program that a volume brings": (Image({}, start=("/data/run",), volumes=("data",)), ""),
+    "a program in PATH": (
+        Image({"usr/bin/run": APP}, start=("run",), env={"PATH": "/opt:/usr/bin"}), "",
+    ),
+    "a program below the working folder": (Image({"app/bin/run": APP}, start=("bin/run",)), ""),
+    "a script with its interpreter": (
+        Image({"app/run": script("/bin/python3"), "deb:usr/bin/python3": "-> python3.13"} | PY), "",
+    ),
+    "an interpreter that env finds": (
+        Image({"app/run": script("/usr/bin/env python3.13"), "deb:usr/bin/env": APP} | PY), "",
+    ),
+    "a module that is caught": (
+        Image(PY | {"app/run": APP, "app/a.py": b"try:\n    import ujson\nexcept ImportError:\n    pass"}), "",
+    ),
+    "a module for one system": (Image(PY | {"app/run": APP, "app/a.py": b"if x:\n    import winreg"}), ""),
+    "a module that is linked in": (Image(PY | {"app/run": APP, "app/a.py": b"import sys, time"}), ""),
+    "a module beside it": (Image(PY | {"app/run": APP, "app/a.py": b"import b", "app/b.py": b""}), ""),
+    "a module of a wheel": (
+        Image(PY | {"app/run": APP, "app/a.py": b"import b.c", "tree:app/site-packages/b/c.py": b"import gone"}), "",
+    ),
+    "a module of a deb": (
+        Image(PY | {"app/run": APP, "app/a.py": b"import b", "deb:usr/lib/python3/dist-packages/b/c.py": "x"}), "",
+    ),
+    "an extension module": (
+        Image(
+            PY | {"app/run": APP, "app/a.py": b"import b", "deb:usr/lib/python3.13/lib-dynload/b.cpython-313.so": lib()}
+        ), "",
+    ),
+    "a module in PYTHONPATH": (
+        Image(PY | {"app/run": APP, "app/a.py": b"import b", "tree:srv/x/b.py": b""}, env={"PYTHONPATH": "/srv/x"}), "",
+    ),
+    "a source without an interpreter": (Image({"app/run": APP, "app/a.py": b"import gone"}), ""),
+    "what is waived": (
+        Image({"app/run": exe("libssl.so.3", "libcrypto.so.3")}, allow=("libssl.so.3", "libcr*")), "",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("near", NEAR)
+def test_what_is_near_to_a_fault_passes(near: str) -> None:
+    image, dropped = NEAR[near]
+    assert image.settled() == (dropped, "")
+
+
+NAMES = {
+    "libssl.so.3": "libssl3 libssl3t64",
+    "libstdc++.so.6": "libstdc++6 libstdc++6t64",
+    "libgdk_pixbuf-2.0.so.0": "libgdk-pixbuf-2.0-0 libgdk-pixbuf-2.0-0t64",
+    "libbfd-2.44.so": "libbfd-2.44",
+    "libm.so.6": "libc6",
+    "/lib64/ld-linux-x86-64.so.2": "libc6",
+    "/usr/bin/perl": "perl",
+    "/bin/sh": "dash",
+    "/opt/x": "",
+    "python:yaml": "python3-yaml",
+    "python:asyncio": "python3",
+}
+
+
+@pytest.mark.parametrize("wants", NAMES)
+def test_the_deb_that_has_it(wants: str) -> None:
+    assert " ".join(verdict.deb_names(wants)) == NAMES[wants]
