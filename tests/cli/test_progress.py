@@ -55,7 +55,7 @@ def test_a_build_on_a_terminal(slow: Scene) -> None:
             "1 target, 9 actions: 9 run, 0 cached, 2 debs fetched (<size>) (<seconds>)",
         ]
         assert re.search(r"^Locking debs: \d\S* k?B fetched$", seen, re.MULTILINE)
-        assert re.search(r"^\[0/7\] actions, 0 cached\n  Fetching (lib)?small 0 %\n  Fetching ", seen, re.MULTILINE)
+        assert re.search(r"^\[0/9\] actions, 0 cached\n  Fetching (lib)?small 0 %\n  Fetching ", seen, re.MULTILINE)
         assert terminal.screen.escapes == {"A", "K", "h", "l", "m"}
 
 
