@@ -42,6 +42,7 @@ class Unpacked:
     index: Artifact
     tree: Artifact
     facts: Artifact
+    mentions: Artifact
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,19 +202,20 @@ class Debs:
                 weight=deb.size,
             )
         )
-        facts = Artifact(Root.DERIVED, f"{folder}/facts", owner=owner)
-        self._add(
-            Action(
-                mnemonic="Facts",
-                owner=owner,
-                parameters="{}",
-                inputs=(Named("index", index), Named("tree", tree)),
-                outputs=(Named("facts", facts),),
-                progress=f"Reading {deb.name}",
-                weight=deb.size,
+        facts, mentions = (Artifact(Root.DERIVED, f"{folder}/{name}", owner=owner) for name in ("facts", "mentions"))
+        for mnemonic, output, doing in (("Facts", facts, "Reading"), ("Mentions", mentions, "Searching")):
+            self._add(
+                Action(
+                    mnemonic=mnemonic,
+                    owner=owner,
+                    parameters="{}",
+                    inputs=(Named("index", index), Named("tree", tree)),
+                    outputs=(Named(mnemonic.lower(), output),),
+                    progress=f"{doing} {deb.name}",
+                    weight=deb.size,
+                )
             )
-        )
-        return Unpacked(deb, index, tree, facts)
+        return Unpacked(deb, index, tree, facts, mentions)
 
 
 def _label(path: str) -> str:
@@ -240,6 +242,7 @@ def rows(unpacked: Sequence[Unpacked], row: Callable[[Artifact], Any]) -> list[d
             "index": row(each.index),
             "tree": row(each.tree),
             "facts": row(each.facts),
+            "mentions": row(each.mentions),
         }
         for each in unpacked
     ]

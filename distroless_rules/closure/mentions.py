@@ -10,7 +10,8 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import astuple, dataclass
 
-from distroless_rules.closure.imports import Import, imports
+from distroless_rules.closure.imports import MAYBE, Import, imports
+from distroless_rules.closure.standard_modules import NAMES
 from distroless_rules.elf.read import MAGIC
 from distroless_rules.errors import FormatError
 from distroless_rules.values.tree import Entry, Kind
@@ -25,7 +26,7 @@ class Mentions:
     Attributes:
         paths: absolute paths, without the first slash.
         libraries: names of shared libraries.
-        imports: what a Python source imports.
+        imports: what a Python source imports, and what an extension module may.
     """
 
     paths: tuple[str, ...] = ()
@@ -33,12 +34,13 @@ class Mentions:
     imports: tuple[Import, ...] = ()
 
 
-_PATH = re.compile(rb"/(?:usr|etc|opt|var|srv|app|lib(?:32|64)?|s?bin)/[A-Za-z0-9_+.,@%:~-][A-Za-z0-9_+.,@%~/-]{1,250}")
+_PATH = re.compile(rb"/(?:usr|etc|opt|var|srv|app|lib(?:32|64)?|s?bin)/[A-Za-z0-9_+.,@%~-][A-Za-z0-9_+.,@%~/-]{1,250}")
 _LIBRARY = re.compile(rb"lib[A-Za-z0-9_+.-]{1,120}\.so(?:\.[0-9]+)*(?![A-Za-z0-9_])")
 _BEFORE = re.compile(rb"[A-Za-z0-9_.$}%*~]")
 _MAX_TEXT = 1 << 20  # a text that is larger is data
 _MAX_BINARY = 256 << 20
 _MAX_NAMES = 20_000
+_LONG = 4
 _TEXT = re.compile(
     r"etc/|.*\.(?:conf|cfg|ini|toml|ya?ml|json|properties|pth|cnf|xml|js|mjs|cjs|rb|pl|pm|php|lua|tcl|sh)$"
 )
@@ -71,7 +73,7 @@ def _of(entry: Entry, read: Callable[[Entry, int], bytes]) -> Mentions:
     first = read(entry, 256)
     if first.startswith(MAGIC):
         data = read(entry, min(entry.size, _MAX_BINARY))
-        return Mentions(_paths(data), _libraries(data))
+        return Mentions(_paths(data), _libraries(data), tuple(_modules(data)))
     script = first[2:].partition(b"\n")[0].decode("latin-1") if first.startswith(b"#!") else ""
     python = is_python(entry.path, script)
     if not (python or script or _TEXT.match(entry.path)) or entry.size > _MAX_TEXT:
@@ -81,6 +83,19 @@ def _of(entry: Entry, read: Callable[[Entry, int], bytes]) -> Mentions:
         return Mentions()
     names = tuple(imports(data.decode("utf-8", "replace"))) if python else ()
     return Mentions(_paths(data), _libraries(data), names)
+
+
+def _modules(data: bytes) -> Iterator[Import]:
+    """Give the modules of the standard library that an extension module of Python names.
+
+    Strings of Rust have no end that could be seen, so a long name counts wherever it stands.
+    """
+    if b"PyInit_" not in data or b"Py_RunMain\0" in data:  # what runs Python names every module there is
+        return
+    for name in NAMES:
+        text = name.encode()
+        if (text if len(text) >= _LONG else b"\0" + text + b"\0") in data:
+            yield Import(name, 0, (), MAYBE)
 
 
 def _paths(data: bytes) -> tuple[str, ...]:

@@ -8,18 +8,16 @@ Source: Debian Python Policy, 2.1 (module path); the Python Library Reference, s
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping
 
 from distroless_rules.closure.imports import MAYBE
 from distroless_rules.closure.mentions import Mentions
+from distroless_rules.closure.python_path import PythonPath
 from distroless_rules.closure.view import View
 from distroless_rules.values.path import parents
 from distroless_rules.values.tree import Kind
 
 __all__ = ["BUILTIN", "joined", "lost"]
-
-_INTERPRETER = re.compile(r"usr/(?:local/)?bin/python(3\.\d+)")
 
 _LINKED_IN = """
 _abc _ast _asyncio _bisect _blake2 _codecs _codecs_cn _codecs_hk _codecs_iso2022 _codecs_jp _codecs_kr
@@ -57,13 +55,10 @@ def lost(
         kind: what kind of owner a path has; only sources of ``file`` are looked at.
         env: the program's environment.
     """
-    versions = {match[1] for path in view.entries if (match := _INTERPRETER.fullmatch(path))}
-    if not versions:
-        return
     own = [path for path, entry in view.entries.items() if entry.kind is Kind.FILE and kind(path) in ("file", "tree")]
-    folders = {*_standard(versions), *(part.strip("/") for part in env.get("PYTHONPATH", "").split(":") if part)}
-    for path in own:
-        folders.update(parents(path))
+    python = PythonPath(view, tuple({folder for path in own for folder in parents(path)}), env)
+    if not python.versions:
+        return
     known: dict[str, bool] = {}
     for path in own:
         named = mentions.get(view.entries[path].sha256)
@@ -79,16 +74,9 @@ def lost(
                     yield path, "." * each.level + each.module
                 continue
             if name not in known:
-                known[name] = name in BUILTIN or any(_has(view, folder, name) for folder in folders)
+                known[name] = name in BUILTIN or any(_has(view, folder, name) for folder in python.folders)
             if not known[name]:
                 yield path, name
-
-
-def _standard(versions: set[str]) -> Iterator[str]:
-    for version in versions:
-        yield from (f"usr/lib/python{version}", f"usr/lib/python{version}/lib-dynload")
-        yield from (f"usr/local/lib/python{version}/{folder}-packages" for folder in ("dist", "site"))
-    yield "usr/lib/python3/dist-packages"
 
 
 def _has(view: View, folder: str, name: str) -> bool:

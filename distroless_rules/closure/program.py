@@ -63,6 +63,11 @@ class Program:
         """The folders of LD_LIBRARY_PATH."""
         return tuple(part for part in self.env.get("LD_LIBRARY_PATH", "").replace(";", ":").split(":") if part)
 
+    @property
+    def search_path(self) -> tuple[str, ...]:
+        """The folders of PATH."""
+        return tuple(self.env.get("PATH", _PATH).split(":"))
+
     def path(self, view: View) -> str | None:
         """Give the path of what is started, as it is named; None if nothing is, or there is no such file."""
         return self._look_up(view, self.words[0]) if self.words else None
@@ -71,7 +76,7 @@ class Program:
         if "/" in word:
             path = word if word.startswith("/") else f"{self.workdir}/{word}"
             return path if view.at(path) is not None else None
-        for folder in self.env.get("PATH", _PATH).split(":"):
+        for folder in self.search_path:
             entry = view.at(f"{folder}/{word}")
             if entry is not None and entry.kind is Kind.FILE and entry.mode & 0o111:
                 return f"{folder}/{word}"

@@ -131,6 +131,7 @@ def _deb_(row):
         index = file_(row["index"]),
         tree = file_(row["tree"]),
         facts = file_(row["facts"]),
+        mentions = file_(row["mentions"]),
     )
 
 def _closure_(roots, *, local = [], exclude = [], keep = [], stage = "runtime"):

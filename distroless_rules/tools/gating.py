@@ -1,25 +1,33 @@
 """The gate as ``Compose`` calls it: the tool's inputs and a composed tree in, what leaves the tree out.
 
 Inputs: ``deb/<name>/facts`` of every deb; ``facts/<n>`` and ``mentions/<n>`` of what the image's targets declare.
-Parameter ``gate``: entrypoint, cmd, env, workdir and volumes of the config, and allow_missing.
+``deb/<name>/mentions`` where the closure is of files. Parameter ``gate``: entrypoint, cmd, env, workdir and volumes of
+the config, allow_missing, closure (``packages`` or ``files``) and ``whole``: names of debs of which every file stays.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from distroless_rules.closure import facts, mentions, verdict
 from distroless_rules.closure.gate import Gate, Owner
 from distroless_rules.closure.program import Program
+from distroless_rules.closure.python_path import PythonPath
+from distroless_rules.closure.reach import Reach
 from distroless_rules.closure.view import View
 from distroless_rules.deb.compose_options import Options
 from distroless_rules.deb.compose_tree import Claim, Tree
 from distroless_rules.deb.cuts import EXCLUDED
 from distroless_rules.tools.tool import InputFile
-from distroless_rules.values.tree import Entry
+from distroless_rules.values.path import parents
+from distroless_rules.values.tree import Entry, Kind
 
 __all__ = ["settle"]
+
+_ALWAYS = re.compile(r"etc/|usr/share/(?:doc|common-licenses)/|usr/lib/os-release$")
+"""What stays of every deb: configuration, which is small and read by name, and licences."""
 
 
 def settle(
@@ -63,11 +71,38 @@ def settle(
         allow = tuple(told["allow_missing"])
         return Gate(view, lambda path: _owner(claims.get(path), named), program, said, allow, strict)
 
-    unusable = gate(entries).unusable(keep)
-    findings = gate({path: entry for path, entry in entries.items() if path not in unusable}).findings()
+    dropped = gate(entries).unusable(keep)
+    if told["closure"] == "files":
+        view = View(_without(entries, dropped), known)
+        whole = frozenset(told["whole"])
+        dropped |= _unreached(view, said, program, lambda path: _owner(claims.get(path), named), whole, keep)
+    findings = gate(_without(entries, dropped)).findings()
     if findings:
         raise verdict.error(findings)
-    return unusable
+    return dropped
+
+
+def _without(entries: Mapping[str, Entry], dropped: Mapping[str, str]) -> dict[str, Entry]:
+    return {path: entry for path, entry in entries.items() if path not in dropped}
+
+
+def _unreached(
+    view: View,
+    said: Mapping[str, mentions.Mentions],
+    program: Program,
+    owner: Callable[[str], Owner],
+    whole: frozenset[str],
+    keep: Callable[[str], bool],
+) -> dict[str, str]:
+    """Give what nothing leads to, of debs that are there only because others need them."""
+    owners = {path: owner(path) for path in view.entries}
+    needed = {path for path, each in owners.items() if each.kind == "deb" and each.name not in whole}
+    own = {folder for path, each in owners.items() if each.kind in ("file", "tree") for folder in parents(path)}
+    python = PythonPath(view, tuple(sorted(own)), program.env)
+    reach = Reach(view, said, program, python, lambda path: owners[path].name if path in owners else "")
+    reach.walk(path for path in view.entries if path not in needed or _ALWAYS.match(path) or keep(path))
+    lost = needed - reach.reached.keys()
+    return {path: "unreached" for path in lost if view.entries[path].kind is not Kind.DIRECTORY}
 
 
 def _named(inputs: Mapping[str, InputFile], what: str) -> list[bytes]:

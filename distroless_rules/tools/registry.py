@@ -23,7 +23,7 @@ _TOOLS = {
     "ImageIndex": ("image_index", "1"),
     "ImageTest": ("image_test", "1"),
     "Layer": ("layer", "1"),
-    "Mentions": ("mentions", "1"),
+    "Mentions": ("mentions", "2"),
     "NodeModules": ("node_modules", "1"),
     "Wheels": ("wheels", "1"),
     "WriteFile": ("write_file", "1"),

@@ -57,7 +57,10 @@ def _read_files(ctx, found, inputs):
     files = [each for each in found.entries if each.kind == "file"]
     trees = {each.file: True for each in found.entries if each.kind == "tree"}
     _read(ctx, inputs, "Facts", files, list(trees))
-    _read(ctx, inputs, "Mentions", [each for each in files if each.path.endswith(".py")], [])
+    if ctx.attr.closure == "files":
+        _read(ctx, inputs, "Mentions", files, list(trees))
+    else:
+        _read(ctx, inputs, "Mentions", [each for each in files if each.path.endswith(".py")], [])
 
 def _read(ctx, inputs, mnemonic, files, trees):
     name = mnemonic.lower()
@@ -76,6 +79,11 @@ def _read(ctx, inputs, mnemonic, files, trees):
         )
         inputs["%s/%d" % (name, number)] = out
 
+def _named_debs(ctx, closure):
+    """The debs that `contents` names; of others only what is reached is needed."""
+    named = [dep[DebInfo].name for dep in ctx.attr.contents if DebInfo in dep]
+    return sorted(named + [deb.name for deb in closure.debs if not deb.archive])
+
 def _compose(ctx, found, closure, layers, config):
     """Decides every path of the image; gives the recipes of its layers."""
     inputs = {}
@@ -83,6 +91,8 @@ def _compose(ctx, found, closure, layers, config):
         inputs["deb/%s/index" % deb.name] = deb.index
         inputs["deb/%s/tree" % deb.name] = deb.tree
         inputs["deb/%s/facts" % deb.name] = deb.facts
+        if ctx.attr.closure == "files":
+            inputs["deb/%s/mentions" % deb.name] = deb.mentions
     _read_files(ctx, found, inputs)
     for deb in closure.base:
         inputs["base/%s/index" % deb.name] = deb.index
@@ -118,7 +128,11 @@ def _compose(ctx, found, closure, layers, config):
             "ca_bundle": certificates,
             "locales": ctx.attr.locales,
             "cut": closure.cuts,
-            "gate": {name: config[name] for name in ("entrypoint", "cmd", "env", "workdir", "volumes")} | {"allow_missing": ctx.attr.allow_missing},
+            "gate": {name: config[name] for name in ("entrypoint", "cmd", "env", "workdir", "volumes")} | {
+                "allow_missing": ctx.attr.allow_missing,
+                "closure": ctx.attr.closure,
+                "whole": _named_debs(ctx, closure),
+            },
         },
         progress_message = "Composing %s (%d debs)" % (ctx.label.canonical, len(closure.debs)),
     )
@@ -250,6 +264,7 @@ distroless_image = rule(
         "locales": attr.string_list(doc = "Languages whose translations are kept."),
         "default_accounts": attr.bool(default = True, doc = "Whether root and nonroot are there."),
         "layer_budget": attr.int(default = 10, doc = "How many layers the image may have: one for the system's own files, one for files of no deb, the others for debs."),
+        "closure": attr.string(default = "packages", values = ["packages", "files"], doc = "What debs bring that are there only because others need them: all their files, or those that are reached from the program and from what `contents` names."),
         "compression": attr.string(default = "gzip", values = ["gzip", "zstd", "none"], doc = "How layers are compressed."),
     },
     provides = [ImageInfo],
