@@ -49,10 +49,11 @@ ARROWS = {
     "outputs": f"{_SPINE} project",
     "state": f"{_SPINE} project outputs",
     "machine": f"{_SPINE} project outputs fetching",
+    "unreached": f"{_SPINE} project build machine",
     "why": f"{_SPINE} project build machine",
     "testing": f"{_SPINE} project outputs state machine build",
     "build": f"{_SPINE} project outputs state machine",
-    "cli": f"__init__ {_SPINE} project outputs state fetching asking machine build testing why",
+    "cli": f"__init__ {_SPINE} project outputs state fetching asking machine build testing unreached why",
 }
 """Each part with all that it may import; one that is new needs a place here."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,13 @@ __all__ = ["command"]
 @click.argument("target")
 @click.option("--json", "as_json", is_flag=True, help="Print everything that is known as JSON.")
 @click.option("--files", is_flag=True, help="List every path with its mode, owner and size, as tar would.")
+@click.option("--unreached", is_flag=True, help="List the files of debs that nothing in the image leads to.")
 @build_options
-def command(flags: Flags, target: str, as_json: bool, files: bool) -> None:
+def command(flags: Flags, target: str, as_json: bool, files: bool, unreached: bool) -> None:
     """Show what is in an image: TARGET is a label, which is built first, or the folder of an OCI layout."""
+    if unreached:
+        _unreached(flags, target, as_json)
+        return
     from distroless_rules.cli.inspect_text import document, listing, shown
     from distroless_rules.oci import layout
 
@@ -39,6 +44,28 @@ def command(flags: Flags, target: str, as_json: bool, files: bool) -> None:
             click.echo()
         for line in listing(image) if files else shown(label, image, report):
             click.echo(line)
+
+
+def _unreached(flags: Flags, target: str, as_json: bool) -> None:
+    from distroless_rules.cli.common import counted, open_here, size_text
+    from distroless_rules.cli.progress import Progress
+    from distroless_rules.unreached import unreached
+
+    with Progress() as progress:
+        project = open_here(flags, progress)
+        request = flags.request(project, [target])
+        if not request.patterns[0].name or request.patterns[0].negative:
+            raise RequestError(f'inspect "{target}"', "it is not the label of one target")
+        found = unreached(project, request, flags.build, progress.listen)
+    if as_json:
+        click.echo(json.dumps([asdict(each) for each in found], indent=2))
+        return
+    for each in found:
+        click.echo(f"{size_text(each.size):>10}  {each.deb:<24} {each.path}")
+    total = size_text(sum(each.size for each in found))
+    files = f"{counted(len(found), 'file')} of debs, {total}"
+    text = f'{files}, that nothing leads to; closure = "files" leaves them out' if found else "everything is reached"
+    click.echo(text, err=True)
 
 
 def _report(folder: Path) -> dict[str, Any]:

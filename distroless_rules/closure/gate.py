@@ -18,27 +18,17 @@ from functools import cached_property
 
 from distroless_rules.closure import modules
 from distroless_rules.closure.mentions import Mentions
+from distroless_rules.closure.owner import Owner
 from distroless_rules.closure.program import Program
 from distroless_rules.closure.view import View
 from distroless_rules.elf.read import Elf
 from distroless_rules.elf.search import Loaded, Loader, Need
 from distroless_rules.values.tree import Kind
 
-__all__ = ["Finding", "Gate", "Owner"]
+__all__ = ["Finding", "Gate"]
 
 _MOUNTED = ("proc", "sys", "dev", "run", "tmp", "var/run", "var/tmp")
 """Folders that a runtime mounts or fills: links into them may lead nowhere yet."""
-
-
-@dataclass(frozen=True, slots=True)
-class Owner:
-    """Who brings a path: ``deb``, ``tree``, ``file`` (one that a BUILD file names) or ``image``; and its name."""
-
-    kind: str
-    name: str
-
-    def __str__(self) -> str:
-        return f'deb "{self.name}"' if self.kind == "deb" else self.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +56,7 @@ class Gate:
 
     Attributes:
         view: its files.
-        owner: gives who brings a path.
+        owners: who brings each path.
         program: what is started in it.
         mentions: what Python sources import, by the SHA-256 of their bytes.
         allow: patterns of ``Finding.wants`` that are waived.
@@ -75,7 +65,7 @@ class Gate:
     """
 
     view: View
-    owner: Callable[[str], Owner]
+    owners: Mapping[str, Owner]
     program: Program
     mentions: Mapping[str, Mentions] = field(default_factory=dict)
     allow: tuple[str, ...] = ()
@@ -97,7 +87,7 @@ class Gate:
         """
         start = self.view.trail(self.program.path(self.view) or "")
         started = {*start[0], start[1]} if start else set()
-        wanted = {path for path in self.view.entries if self.owner(path).kind in ("file", "tree")} | started
+        wanted = {path for path in self.view.entries if self.owners[path].kind in ("file", "tree")} | started
         scripts = {path for path, _ in self._lost_scripts() if path not in wanted and not keep(path)}
         files = {path for path in self._unloadable(wanted) if not keep(path)}
         links = {path for path, _ in self._lost_links(scripts | files) if path not in wanted and not keep(path)}
@@ -119,7 +109,7 @@ class Gate:
                 fresh = users.get(path, set()) - group
                 group |= fresh
                 waiting += fresh
-            owners = {self.owner(path) for path in group}
+            owners = {self.owners[path] for path in group}
             if not group & wanted and all(each.kind == "deb" and each.name not in self.strict for each in owners):
                 dropped |= group
         return dropped
@@ -129,7 +119,7 @@ class Gate:
 
     def _elf_files(self) -> Iterator[Finding]:
         for path, elf in self._loadable:
-            owner = self.owner(path)
+            owner = self.owners[path]
             if elf.abi != self.program.abi:
                 if owner.kind == "file":
                     problem = f"is for {_abi(elf)}, and the image for {self.program.platform}"
@@ -141,7 +131,7 @@ class Gate:
                 yield from self._versions(need, need.found)
             elif not self._is_loaded_before(need):
                 yield Finding(
-                    need.of, self.owner(need.of), f'needs the library "{need.name}"{self._elsewhere(need)}', need.name
+                    need.of, self.owners[need.of], f'needs the library "{need.name}"{self._elsewhere(need)}', need.name
                 )
 
     def _needs(self) -> Iterator[Need]:
@@ -178,7 +168,7 @@ class Gate:
         """Tell whether a plugin's library is one that the program has loaded before it, from a folder of its own."""
         facts = self.view.facts(need.of)
         is_program = facts is not None and facts.elf is not None and facts.elf.interpreter
-        return not is_program and self.owner(need.of).kind != "file" and need.name in self._names
+        return not is_program and self.owners[need.of].kind != "file" and need.name in self._names
 
     def _elsewhere(self, need: Need) -> str:
         """Say where a library is that is for another processor, or that the loader does not find."""
@@ -197,11 +187,11 @@ class Gate:
         for name, version in facts.elf.needs:
             if name == need.name and version not in found.elf.defines:
                 problem = f'needs version {version} of "{name}", which "/{found.real}" does not have'
-                yield Finding(need.of, self.owner(need.of), problem, name)
+                yield Finding(need.of, self.owners[need.of], problem, name)
 
     def _scripts(self) -> Iterator[Finding]:
         for path, interpreter in self._lost_scripts():
-            owner = self.owner(path)
+            owner = self.owners[path]
             if owner.kind == "file":
                 yield Finding(path, owner, f'is a script for "{interpreter}"', interpreter)
 
@@ -219,7 +209,7 @@ class Gate:
 
     def _links(self) -> Iterator[Finding]:
         for path, target in self._lost_links(set()):
-            owner = self.owner(path)
+            owner = self.owners[path]
             if owner.kind == "file":
                 yield Finding(path, owner, f'is a link to "{target}"', target if target[:1] == "/" else f"/{path}")
 
@@ -252,14 +242,10 @@ class Gate:
             yield Finding(word.strip("/"), owner, problem.sentence, word, problem.advice)
 
     def _python(self) -> Iterator[Finding]:
-        yield from (
-            Finding(path, self.owner(path), f'imports "{name}"', f"python:{name}")
-            for path, name in modules.lost(self.view, self.mentions, self.owner_kind, self.program.env)
-        )
-
-    def owner_kind(self, path: str) -> str:
-        """Give what kind of owner a path has."""
-        return self.owner(path).kind
+        own = {path for path, owner in self.owners.items() if owner.kind in ("file", "tree")}
+        named = {path for path in own if self.owners[path].kind == "file"}
+        for path, name in modules.lost(self.view, self.mentions, own, named, self.program.env):
+            yield Finding(path, self.owners[path], f'imports "{name}"', f"python:{name}")
 
 
 def _abi(elf: Elf) -> str:

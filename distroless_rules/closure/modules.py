@@ -8,14 +8,13 @@ Source: Debian Python Policy, 2.1 (module path); the Python Library Reference, s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 
 from distroless_rules.closure.imports import MAYBE
 from distroless_rules.closure.mentions import Mentions
 from distroless_rules.closure.python_path import PythonPath
 from distroless_rules.closure.view import View
 from distroless_rules.values.path import parents
-from distroless_rules.values.tree import Kind
 
 __all__ = ["BUILTIN", "joined", "lost"]
 
@@ -45,26 +44,24 @@ def joined(path: str, target: str) -> str:
 
 
 def lost(
-    view: View, mentions: Mapping[str, Mentions], kind: Callable[[str], str], env: Mapping[str, str]
+    view: View, mentions: Mapping[str, Mentions], own: Set[str], named: Set[str], env: Mapping[str, str]
 ) -> Iterator[tuple[str, str]]:
     """Give (path of a source, module) of each import that nothing in the image can satisfy.
 
     Args:
         view: the image's files.
         mentions: what sources import, by the SHA-256 of their bytes.
-        kind: what kind of owner a path has; only sources of ``file`` are looked at.
+        own: paths that the application brings.
+        named: those of them whose imports are looked at.
         env: the program's environment.
     """
-    own = [path for path, entry in view.entries.items() if entry.kind is Kind.FILE and kind(path) in ("file", "tree")]
     python = PythonPath(view, tuple({folder for path in own for folder in parents(path)}), env)
     if not python.versions:
         return
     known: dict[str, bool] = {}
-    for path in own:
-        named = mentions.get(view.entries[path].sha256)
-        if named is None or kind(path) != "file":
-            continue
-        for each in named.imports:
+    for path in sorted(named & view.entries.keys()):
+        says = mentions.get(view.entries[path].sha256)
+        for each in says.imports if says else ():
             if each.strength == MAYBE:
                 continue
             name = each.module.partition(".")[0]

@@ -7,21 +7,54 @@ All of this makes the closure larger than it must be, and never smaller than the
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
 from distroless_rules.closure.extras import EXTRAS
 from distroless_rules.closure.mentions import Mentions
+from distroless_rules.closure.owner import Owner
 from distroless_rules.closure.program import Program
 from distroless_rules.closure.python_path import INTERPRETER, PythonPath
 from distroless_rules.closure.view import View
 from distroless_rules.elf.search import Loader
+from distroless_rules.values.path import parents
 from distroless_rules.values.tree import Kind
 
-__all__ = ["Reach"]
+__all__ = ["Reach", "unreached"]
 
 _MIN_DEPTH = 3  # a program that names /usr/lib does not open all of it
+
+
+_ALWAYS = re.compile(r"etc/|usr/share/(?:doc|common-licenses)/|usr/lib/os-release$")
+"""What stays of every deb: configuration, which is small and read by name, and licences."""
+
+
+def unreached(
+    view: View,
+    mentions: Mapping[str, Mentions],
+    program: Program,
+    owners: Mapping[str, Owner],
+    whole: frozenset[str],
+    keep: Callable[[str], bool],
+) -> list[str]:
+    """Give the files and links that nothing leads to, of debs that are there only because others need them.
+
+    Args:
+        view: an image's files.
+        mentions: what files name, by the SHA-256 of their bytes.
+        program: what is started.
+        owners: who brings each path.
+        whole: names of the debs that an image names.
+        keep: true for paths that are wanted all the same.
+    """
+    needed = {path for path in view.entries if owners[path].kind == "deb" and owners[path].name not in whole}
+    own = {folder for path in view.entries if owners[path].kind in ("file", "tree") for folder in parents(path)}
+    python = PythonPath(view, tuple(sorted(own)), program.env)
+    walk = Reach(view, mentions, program, python, lambda path: owners[path].name)
+    walk.walk(path for path in view.entries if path not in needed or _ALWAYS.match(path) or keep(path))
+    return sorted(path for path in needed - walk.reached.keys() if view.entries[path].kind is not Kind.DIRECTORY)
 
 
 @dataclass

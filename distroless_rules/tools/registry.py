@@ -25,6 +25,7 @@ _TOOLS = {
     "Layer": ("layer", "1"),
     "Mentions": ("mentions", "2"),
     "NodeModules": ("node_modules", "1"),
+    "Unreached": ("unreached", "1"),
     "Wheels": ("wheels", "1"),
     "WriteFile": ("write_file", "1"),
 }

@@ -9,9 +9,10 @@ import pytest
 
 from distroless_rules.closure import verdict
 from distroless_rules.closure.facts import Facts
-from distroless_rules.closure.gate import Gate, Owner
+from distroless_rules.closure.gate import Gate
 from distroless_rules.closure.imports import imports
 from distroless_rules.closure.mentions import Mentions
+from distroless_rules.closure.owner import Owner
 from distroless_rules.closure.program import Program
 from distroless_rules.closure.view import View
 from distroless_rules.elf.read import Elf
@@ -65,8 +66,7 @@ class Image:
         program = Program(self.platform, self.start, self.env, "/app", self.volumes)
 
         def gate(left: dict[str, Entry]) -> Gate:
-            owner = lambda path: owners.get(path, Owner("image", "the image"))  # noqa: E731
-            return Gate(View(left, facts), owner, program, mentions, self.allow, frozenset(self.strict))
+            return Gate(View(left, facts), owners, program, mentions, self.allow, frozenset(self.strict))
 
         dropped = gate(entries).unusable(lambda path: False)
         found = gate({path: entry for path, entry in entries.items() if path not in dropped}).findings()

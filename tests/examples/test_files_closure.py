@@ -53,6 +53,18 @@ def test_it_is_smaller(small: Built, built: Built, name: str) -> None:
         assert files[1] < whole[1]
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_what_is_left_out_can_be_asked_before(small: Built, built: Built, name: str) -> None:
+    listed = json.loads(built.ask("inspect", "--unreached", "--json", f"//{name}:image"))
+    report = json.loads(small.ask("inspect", "--json", f"//{name}:image"))[0]["report"]["debs"]
+    counts = {deb: said["dropped"].get("unreached", 0) for deb, said in report.items()}
+    found = dict.fromkeys(counts, 0)
+    for each in listed:
+        found[each["deb"]] += 1
+    assert found == counts
+    assert json.loads(small.ask("inspect", "--unreached", "--json", f"//{name}:image")) == []
+
+
 PROGRAMS = (programs.test_java_opens_a_tls_context, programs.test_node_reads_a_zone_and_verifies_a_chain)
 
 

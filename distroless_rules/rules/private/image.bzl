@@ -59,16 +59,34 @@ def _read_files(ctx, found, inputs):
     _read(ctx, inputs, "Facts", files, list(trees))
     if ctx.attr.closure == "files":
         _read(ctx, inputs, "Mentions", files, list(trees))
-    else:
-        _read(ctx, inputs, "Mentions", [each for each in files if each.path.endswith(".py")], [])
+        return {name: file for name, file in inputs.items() if name.startswith("mentions/")}
+    _read(ctx, inputs, "Mentions", [each for each in files if each.path.endswith(".py")], [])
 
-def _read(ctx, inputs, mnemonic, files, trees):
+    # Of the others what they name is asked only by who looks for what nothing reaches.
+    others = dict(inputs)
+    _read(ctx, others, "Mentions", [each for each in files if not each.path.endswith(".py")], list(trees), first = 1)
+    return {name: file for name, file in others.items() if name.startswith("mentions/")}
+
+def _unreached(ctx, closure, composed, inputs, mentions, gate):
+    """Lists what nothing in the image leads to, for who asks."""
+    taken = {name: file for name, file in composed.items() if name.startswith("recipe/")}
+    taken |= {name: file for name, file in inputs.items() if name.startswith("facts/") or (name.startswith("deb/") and not name.endswith("/tree"))}
+    taken |= mentions | {"deb/%s/mentions" % deb.name: deb.mentions for deb in closure.debs}
+    ctx.actions.tool(
+        mnemonic = "Unreached",
+        inputs = taken,
+        outputs = {"unreached": ctx.actions.declare_file(ctx.label.name + ".unreached")},
+        parameters = {"platform": ctx.platform.name, "gate": gate, "keep": [item for item in ctx.attr.keep if item.startswith("/")]},
+        progress_message = "Looking for what nothing reaches in " + ctx.label.canonical,
+    )
+
+def _read(ctx, inputs, mnemonic, files, trees, first = 0):
     name = mnemonic.lower()
     named = {"file/%d" % at: each for at, each in enumerate(files)}
     given = [({"tree": tree}, {}) for tree in trees]
     if named:
         given.append(({at: each.file for at, each in named.items()}, {"paths": {at: each.path for at, each in named.items()}}))
-    for number, (taken, parameters) in enumerate(given):
+    for number, (taken, parameters) in enumerate(given, first):
         out = ctx.actions.declare_file("%s.%s/%d" % (ctx.label.name, name, number))
         ctx.actions.tool(
             mnemonic = mnemonic,
@@ -93,7 +111,7 @@ def _compose(ctx, found, closure, layers, config):
         inputs["deb/%s/facts" % deb.name] = deb.facts
         if ctx.attr.closure == "files":
             inputs["deb/%s/mentions" % deb.name] = deb.mentions
-    _read_files(ctx, found, inputs)
+    mentions = _read_files(ctx, found, inputs)
     for deb in closure.base:
         inputs["base/%s/index" % deb.name] = deb.index
         inputs["base/%s/tree" % deb.name] = deb.tree
@@ -104,6 +122,11 @@ def _compose(ctx, found, closure, layers, config):
         if inputs.setdefault(name, file) != file:
             fail("%s and %s are certificates of one name; rename one of them" % (inputs[name].short_path, file.short_path))
         certificates.append(name)
+    gate = {name: config[name] for name in ("entrypoint", "cmd", "env", "workdir", "volumes")} | {
+        "allow_missing": ctx.attr.allow_missing,
+        "closure": ctx.attr.closure,
+        "whole": _named_debs(ctx, closure),
+    }
     recipes = ["recipe/" + _two_digits(number) for number in range(len(layers))] + ["recipe/system", "recipe/app"]
     outputs = {name: ctx.actions.declare_file("%s.%s" % (ctx.label.name, name)) for name in recipes}
     outputs["generated"] = ctx.actions.declare_file(ctx.label.name + ".generated")
@@ -128,14 +151,11 @@ def _compose(ctx, found, closure, layers, config):
             "ca_bundle": certificates,
             "locales": ctx.attr.locales,
             "cut": closure.cuts,
-            "gate": {name: config[name] for name in ("entrypoint", "cmd", "env", "workdir", "volumes")} | {
-                "allow_missing": ctx.attr.allow_missing,
-                "closure": ctx.attr.closure,
-                "whole": _named_debs(ctx, closure),
-            },
+            "gate": gate,
         },
         progress_message = "Composing %s (%d debs)" % (ctx.label.canonical, len(closure.debs)),
     )
+    _unreached(ctx, closure, outputs, inputs, mentions, gate)
     return outputs
 
 def _layer(ctx, name, recipe, blobs, kib):
