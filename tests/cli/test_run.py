@@ -41,6 +41,7 @@ FILES = {
             name = "none",
             contents = [":programs"],
             entrypoint = ["/bin/bash"],
+            allow_missing = ["/bin/bash"],
         )
         """,
 }

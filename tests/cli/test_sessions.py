@@ -27,7 +27,7 @@ FILES = {
 
         distroless_image(name = "image", contents = [":app"], entrypoint = ["/app/main"], allow_missing = ["/app/main"])
 
-        distroless_image(name = "other", contents = [":app"])
+        distroless_image(name = "other", user = "7", default_accounts = False)
         """,
     "main": "program\n",
     "app/BUILD": 'filegroup(name = "none", srcs = [])\n',
