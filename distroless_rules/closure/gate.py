@@ -61,7 +61,7 @@ class Gate:
         mentions: what Python sources import, by the SHA-256 of their bytes.
         allow: patterns of ``Finding.wants`` that are waived.
         strict: debs of which nothing is left out for a library that is lost, as the image excludes some that they
-            depend on.
+            depend on; and which those are.
     """
 
     view: View
@@ -69,7 +69,7 @@ class Gate:
     program: Program
     mentions: Mapping[str, Mentions] = field(default_factory=dict)
     allow: tuple[str, ...] = ()
-    strict: frozenset[str] = frozenset()
+    strict: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def findings(self) -> list[Finding]:
         """Give what does not hold, in the order of paths, each once."""
@@ -130,9 +130,8 @@ class Gate:
             if need.found is not None:
                 yield from self._versions(need, need.found)
             elif not self._is_loaded_before(need):
-                yield Finding(
-                    need.of, self.owners[need.of], f'needs the library "{need.name}"{self._elsewhere(need)}', need.name
-                )
+                owner, problem = self.owners[need.of], f'needs the library "{need.name}"{self._elsewhere(need)}'
+                yield Finding(need.of, owner, problem, need.name, self._excluded(owner))
 
     def _needs(self) -> Iterator[Need]:
         """Load every program, and every library that none of them loads; give what each file needs."""
@@ -179,6 +178,10 @@ class Gate:
                 return f'; "/{found[0]}" is {f"for {_abi(found[1])}" if is_other else "no library"}'
         elsewhere = self._names.get(need.name)
         return "" if elsewhere is None else f'; the loader does not look for it in "/{elsewhere}"'
+
+    def _excluded(self, owner: Owner) -> str:
+        names = self.strict.get(owner.name, ()) if owner.kind == "deb" else ()
+        return f"take {' and '.join(names)} out of exclude" if names else ""
 
     def _versions(self, need: Need, found: Loaded) -> Iterator[Finding]:
         facts = self.view.facts(need.of)

@@ -6,7 +6,7 @@ Source: Debian policy 4.7, 8.1 (names of debs with shared libraries).
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from distroless_rules.closure.gate import Finding
 from distroless_rules.errors import ActionError
@@ -28,14 +28,16 @@ def error(findings: Sequence[Finding]) -> ActionError:
         lines.append(f"and {len(findings) - _SHOWN} more")
     lines[0] += ", and the image has none" if _is_absence(findings[0]) else ""
     waived = ", ".join(f'"{wants}"' for wants in dict.fromkeys(each.wants for each in findings[:_SHOWN]))
-    advice = findings[0].advice or _advice(findings)
+    advice = ", ".join(_advice(findings[:_SHOWN])) or "add what is missing to contents"
     hint = f"{advice}, or say allow_missing = [{waived}]"
     return ActionError("put the image together", "\n  ".join(lines), hint=hint)
 
 
-def _advice(findings: Sequence[Finding]) -> str:
-    names = list(dict.fromkeys(name for each in findings[:_SHOWN] for name in deb_names(each.wants)[:1]))
-    return f"add {', '.join(names)} to contents" if names else "add what is missing to contents"
+def _advice(findings: Sequence[Finding]) -> Iterator[str]:
+    yield from dict.fromkeys(each.advice for each in findings if each.advice)
+    names = dict.fromkeys(name for each in findings if not each.advice for name in deb_names(each.wants)[:1])
+    if names:
+        yield f"add {', '.join(names)} to contents"
 
 
 def _is_absence(finding: Finding) -> bool:

@@ -43,8 +43,13 @@ def _perform(bench: Workbench) -> None:
     inputs = _Inputs(bench.inputs)
     keep = matcher(options.keep, fold_usr)
 
+    folders = inputs.folders(options.files, bench.parameters.get("build", {}))
+
     def settle(tree: Tree) -> Mapping[str, str]:
         told = bench.parameters.get("gate")
+        if folders:
+            own = [claim.entry for claim in tree if claim.layer == APP]
+            compose_gate.check(own, folders, sources.debs.values(), keep)
         return {} if told is None else gating.settle(tree, told, options, bench.inputs, keep)
 
     sources = Sources(
@@ -56,9 +61,6 @@ def _perform(bench: Workbench) -> None:
         settle=settle,
     )
     made = compose(options, sources)
-    folders = inputs.folders(options.files, bench.parameters.get("build", {}))
-    if folders:
-        compose_gate.check(made.recipes[APP], folders, sources.debs.values(), keep)
     for name, rows in made.recipes.items():
         shown = name if name in (SYSTEM, APP) else f"{int(name):02}"
         with bench.output(f"recipe/{shown}") as sink:
@@ -127,4 +129,4 @@ class _Inputs:
         return file
 
 
-TOOL = Tool("Compose", "8", _perform)
+TOOL = Tool("Compose", "9", _perform)

@@ -51,7 +51,10 @@ def settle(
     entries = {path: claim.entry for path, claim in claims.items()}
     named = {tree.place(spec.path) for spec in options.files if spec.kind != "tree"}
     start = program(told, options.platform)
-    strict = frozenset(deb for deb, _, reason in options.cut if reason == EXCLUDED)
+    strict: dict[str, tuple[str, ...]] = {}
+    for deb, dependency, reason in options.cut:
+        if reason == EXCLUDED:
+            strict[deb] = (*strict.get(deb, ()), dependency)
     known, said = read(inputs)
     owners = {path: _owner(claim, named) for path, claim in claims.items()}
 

@@ -44,7 +44,7 @@ class Image:
     env: dict[str, str] = field(default_factory=dict)
     volumes: tuple[str, ...] = ()
     allow: tuple[str, ...] = ()
-    strict: tuple[str, ...] = ()
+    strict: dict[str, tuple[str, ...]] = field(default_factory=dict)
     platform: str = "linux/amd64"
 
     def settled(self) -> tuple[str, str]:
@@ -66,7 +66,7 @@ class Image:
         program = Program(self.platform, self.start, self.env, "/app", self.volumes)
 
         def gate(left: dict[str, Entry]) -> Gate:
-            return Gate(View(left, facts), owners, program, mentions, self.allow, frozenset(self.strict))
+            return Gate(View(left, facts), owners, program, mentions, self.allow, self.strict)
 
         dropped = gate(entries).unusable(lambda path: False)
         found = gate({path: entry for path, entry in entries.items() if path not in dropped}).findings()
@@ -136,8 +136,11 @@ FAULTS: dict[str, tuple[Image, str]] = {
         f'"/app/run" of //:app needs the library "a.so"; "/{LIB}/a.so" is no library; add what is missing',
     ),
     "a plugin's library, where the image excludes what its deb depends on": (
-        Image({"app/run": APP, "deb=server:usr/lib/server/jit.so": lib("libLLVM.so.19")}, strict=("server",)),
-        f'"/usr/lib/server/jit.so" of deb "server" needs the library "libLLVM.so.19"{ABSENT}add libllvm19',
+        Image(
+            {"app/run": APP, "deb=server:usr/lib/server/jit.so": lib("libLLVM.so.19")},
+            strict={"server": ("libllvm19",)},
+        ),
+        f'"/usr/lib/server/jit.so" of deb "server" needs the library "libLLVM.so.19"{ABSENT}take libllvm19 out of',
     ),
     "a plugin's library, of a tree": (
         Image({"app/run": APP, "tree:app/site-packages/x.so": lib("libgomp.so.1")}),
