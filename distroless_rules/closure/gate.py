@@ -27,6 +27,7 @@ from distroless_rules.values.tree import Kind
 
 __all__ = ["Finding", "Gate"]
 
+_COMMANDS = frozenset(f"{top}{name}" for top in ("usr/", "usr/local/", "") for name in ("bin", "sbin", "games"))
 _MOUNTED = ("proc", "sys", "dev", "run", "tmp", "var/run", "var/tmp")
 """Folders that a runtime mounts or fills: links into them may lead nowhere yet."""
 
@@ -88,7 +89,9 @@ class Gate:
         start = self.view.trail(self.program.path(self.view) or "")
         started = {*start[0], start[1]} if start else set()
         wanted = {path for path in self.view.entries if self.owners[path].kind in ("file", "tree")} | started
-        scripts = {path for path, _ in self._lost_scripts() if path not in wanted and not keep(path)}
+        # Elsewhere an executable file with #! may be read too: modules of Python's standard library are such.
+        commands = (path for path, _ in self._lost_scripts() if path.rpartition("/")[0] in _COMMANDS)
+        scripts = {path for path in commands if path not in wanted and not keep(path)}
         files = {path for path in self._unloadable(wanted) if not keep(path)}
         links = {path for path, _ in self._lost_links(scripts | files) if path not in wanted and not keep(path)}
         return dict.fromkeys(files, "plugin") | dict.fromkeys(scripts, "script") | dict.fromkeys(links, "dangling")

@@ -272,6 +272,9 @@ NEAR: dict[str, tuple[Image, str]] = {
     "a deb's script without its interpreter": (
         Image({"app/run": APP, "deb:usr/bin/ldd": script("/bin/bash")}), "script:usr/bin/ldd",
     ),
+    "a deb's module that could be started": (
+        Image({"app/run": APP, "deb:usr/lib/python3.13/pydoc.py": script("/usr/bin/env python3")}), "",
+    ),
     "a deb's link to a script that is left out": (
         Image({"app/run": APP, "deb:usr/bin/ldd": script("/bin/bash"), "deb:usr/bin/l": "-> ldd"}),
         "dangling:usr/bin/l script:usr/bin/ldd",
