@@ -1,4 +1,4 @@
-"""What a run action left: folders that it could write in, its declared outputs out, and nothing else.
+"""What a run action left on this machine: folders that it could write in, its declared outputs out, and nothing else.
 
 A file is taken by its bytes. A tree becomes a tar archive that is the same for the same files: sorted, owned by
 root, with 0 as every time, and modes that say only who may execute.
@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import BinaryIO
 
 from distroless_rules.actions.action import Action
-from distroless_rules.errors import ActionError
+from distroless_rules.execution.declared import Found, What, check_extra, check_kind, check_link, declared, refused
 from distroless_rules.execution.staging import Stage
 from distroless_rules.storage.store import BlobStore, copy_in
 from distroless_rules.tar.writer import END, header, padding
 from distroless_rules.values.digest import Digest
-from distroless_rules.values.path import resolve_link, sort_key
+from distroless_rules.values.path import sort_key
 from distroless_rules.values.tree import Entry, Kind
 
 __all__ = ["collect"]
@@ -47,43 +47,32 @@ def collect(
             link leads out of a tree.
         StorageError: if the store cannot take them.
     """
-    outputs = {named.name: named.artifact.tree for named in action.outputs if named.name != log}
-    _check_extra(action, stage, outputs)
+    outputs = declared(action, log)
+    check_extra(action, stage.layout, outputs, _found(stage, outputs))
     digests: dict[str, Digest] = {}
     for path, tree in outputs.items():
         check()
         top = next(top for top in stage.writable if path.startswith(f"{top}/"))
         place = stage.writable[top] / path[len(top) + 1 :]
-        status = _status(place)
-        if status is None:
-            raise _refused(action, f'it did not make "{path}"')
+        check_kind(action, path, tree, _what(place))
         if tree:
-            if not stat.S_ISDIR(status.st_mode):
-                raise _refused(action, f'it made "{path}" as {_kind(status)}, and declares a directory')
             digests[path] = _pack(action, place, path, store, check)
-        elif not stat.S_ISREG(status.st_mode):
-            raise _refused(action, f'it made "{path}" as {_kind(status)}, and declares a file')
         else:
             with _opened(place) as file:
                 digests[path] = copy_in(store, file)
     return digests
 
 
-def _check_extra(action: Action, stage: Stage, outputs: dict[str, bool]) -> None:
-    """Refuse whatever is neither an output, nor on the way to one, nor an input's link."""
-    expected = {parent for path in (*outputs, *stage.links) for parent in _above(path)}
+def _found(stage: Stage, outputs: dict[str, bool]) -> Iterator[Found]:
+    """Give all that stands in the writable folders, but what is in an output."""
     for top, folder in stage.writable.items():
         for at, folders, files in _walk(folder):
             short = at[len(str(folder)) + 1 :]
             prefix = f"{top}/{short}/" if short else f"{top}/"
             for name in (*folders, *files):
-                path = f"{prefix}{name}"
-                if path in outputs or (path in expected and name in folders):
-                    continue
-                if path in stage.links and _link(os.path.join(at, name)) == stage.links[path]:
-                    continue
-                cause = "it changed its input" if path in stage.links else "it made, undeclared,"
-                raise _refused(action, f'{cause} "{path}"')
+                what = _what(f"{at}/{name}") or What.OTHER
+                target = os.readlink(f"{at}/{name}") if what is What.LINK else ""
+                yield Found(f"{prefix}{name}", what, target)
             folders[:] = [name for name in folders if f"{prefix}{name}" not in outputs]
 
 
@@ -106,23 +95,14 @@ def _raise(error: OSError) -> None:
     raise error
 
 
-def _above(path: str) -> Iterator[str]:
-    while path := path.rpartition("/")[0]:
-        yield path
-
-
-def _status(path: Path) -> os.stat_result | None:
+def _what(path: str | Path) -> What | None:
+    """Tell what is at a path; None for nothing."""
     try:
-        return path.lstat()
+        mode = os.lstat(path).st_mode
     except (FileNotFoundError, NotADirectoryError):
         return None
-
-
-def _link(path: str) -> str:
-    try:
-        return os.readlink(path)
-    except OSError:
-        return ""
+    kinds = {stat.S_IFDIR: What.FOLDER, stat.S_IFREG: What.FILE, stat.S_IFLNK: What.LINK}
+    return kinds.get(stat.S_IFMT(mode), What.OTHER)
 
 
 def _pack(action: Action, place: Path, path: str, store: BlobStore, check: Callable[[], None]) -> Digest:
@@ -151,17 +131,11 @@ def _entries(action: Action, root: str, path: str) -> list[Entry]:
                 found.append(Entry(inside, Kind.FILE, bits, size=status.st_size))
             elif stat.S_ISLNK(status.st_mode):
                 target = os.readlink(f"{at}/{name}")
-                if target.startswith("/") or _climbs(inside, target):
-                    raise _refused(action, f'its link "{path}/{inside}" leads out of the tree, to "{target}"')
+                check_link(action, path, inside, target)
                 found.append(Entry.symlink(inside, target))
             else:
-                raise _refused(action, f'it made "{path}/{inside}" as {_kind(status)}')
+                raise refused(action, f'it made "{path}/{inside}" as {What.OTHER.value}')
     return sorted(found, key=lambda entry: sort_key(entry.path))
-
-
-def _climbs(path: str, target: str) -> bool:
-    """Tell whether a relative link leads above the root of its tree."""
-    return resolve_link(f"x/{path}", target) != f"x/{resolve_link(path, target)}".rstrip("/")
 
 
 def _write_file(action: Action, path: str, entry: Entry, write: Callable[[bytes], object]) -> None:
@@ -171,7 +145,7 @@ def _write_file(action: Action, path: str, entry: Entry, write: Callable[[bytes]
             write(data)
             left -= len(data)
     if left:
-        raise _refused(action, f'"{entry.path}" became shorter while it was read')
+        raise refused(action, f'"{entry.path}" became shorter while it was read')
     write(bytes(padding(entry.size)))
 
 
@@ -182,12 +156,3 @@ def _opened(path: str | Path) -> BinaryIO:
     except PermissionError:
         os.chmod(path, 0o644)
         return open(path, "rb", buffering=0)
-
-
-def _kind(status: os.stat_result) -> str:
-    kinds = {stat.S_IFDIR: "a folder", stat.S_IFREG: "a file", stat.S_IFLNK: "a symbolic link"}
-    return kinds.get(stat.S_IFMT(status.st_mode), "a device, pipe or socket")
-
-
-def _refused(action: Action, cause: str) -> ActionError:
-    return ActionError(f"perform {action.mnemonic} for {action.owner}", cause)
