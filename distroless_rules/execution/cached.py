@@ -46,11 +46,11 @@ class Cached:
 
     def lookup(self, action: Action, inputs: Mapping[str, Digest]) -> ActionResult | None:
         """Give the remembered result, or None; its blobs are not looked at (see ``Executor.lookup``)."""
-        return self._recall(action, key(action, inputs, self._inner.version(action)))
+        return self._recall(action, key(action, inputs, self._inner.version(action)).hash)
 
     def execute(self, action: Action, inputs: Mapping[str, Digest]) -> ActionResult:
         """Give the remembered result if all its blobs are there, else perform the action and remember it."""
-        name = key(action, inputs, self._inner.version(action))
+        name = key(action, inputs, self._inner.version(action)).hash
         with self._guard:
             turn = self._running.setdefault(name, threading.Lock())
         with turn:

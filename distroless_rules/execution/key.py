@@ -6,7 +6,6 @@ path and value in a fixed order. What is not in a line cannot change the key, an
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping
 
 from distroless_rules.actions.action import Action
@@ -43,11 +42,11 @@ def walk(action: Action, inputs: Mapping[str, Digest], version: str) -> Iterator
         yield f"output/{named.name}", "tree" if named.artifact.tree else "file"
 
 
-def key(action: Action, inputs: Mapping[str, Digest], version: str) -> str:
-    """Give the SHA-256 of the walk's canonical form, 64 hexadecimal digits.
+def key(action: Action, inputs: Mapping[str, Digest], version: str) -> Digest:
+    """Give the digest of the walk's canonical form; its 64 hexadecimal digits are the action's key.
 
     The form is, for each line, ``<length of path> <length of value> <path><value>`` and a line feed, so that no two
     walks share one.
     """
     form = [f"{len(path)} {len(value)} {path}{value}\n" for path, value in walk(action, inputs, version)]
-    return hashlib.sha256("".join(form).encode("utf-8", "surrogatepass")).hexdigest()
+    return Digest.of("".join(form).encode("utf-8", "surrogatepass"))

@@ -329,7 +329,7 @@ def test_a_kept_result_with_other_outputs_counts_for_nothing(remembering: Bench)
     """The outputs' names are part of the key, so this is damage that has a right checksum."""
     calls = _counted(remembering)
     what = action("x", "Tool")
-    remembering.parts.store.put(key(what, {}, "1"), ActionResult({"other": EMPTY}))
+    remembering.parts.store.put(key(what, {}, "1").hash, ActionResult({"other": EMPTY}))
     assert remembering.executor.lookup(what, {}) is None
     assert remembering.run(what).outputs == {"out": Digest.of(b"made")}
     assert len(calls) == 1
