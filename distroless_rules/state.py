@@ -13,7 +13,6 @@ import json
 import os
 import time
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +22,14 @@ from distroless_rules.actions.artifact import Root
 from distroless_rules.loading.files import Seen, Signature, listing_digest, signature
 from distroless_rules.loading.workspace import CONFIG_NAME, LOCK_NAME
 from distroless_rules.project import Project
-from distroless_rules.storage.folder import STATES, refused
+from distroless_rules.storage import notes
+from distroless_rules.storage.folder import STATES
 from distroless_rules.values.request import Request
 
 __all__ = ["Stamp"]
 
 _RACY_NS = 100_000_000
+_DOING = "remember the build"
 
 
 class Stamp:
@@ -71,7 +72,7 @@ class Stamp:
             return None
         from distroless_rules.actions import codec
 
-        text = _read(self._graph)
+        text = notes.read(self._graph)
         if text is None or hashlib.sha256(text.encode()).hexdigest() != self._old.get("graph"):
             return None
         self._analysis = codec.load(text)
@@ -105,7 +106,7 @@ class Stamp:
         if not digest:
             text = codec.dump(self._analysis)
             digest = hashlib.sha256(text.encode()).hexdigest()
-            _write(self._graph, text)
+            notes.write(self._graph, text, _DOING)
         document = {
             "seen": self._seen,
             "sources": self._sources,
@@ -114,7 +115,13 @@ class Stamp:
             "graph": digest,
         }
         body = json.dumps(document, separators=(",", ":"))
-        _write(self._stamp, f"{hashlib.sha256(body.encode()).hexdigest()}\n{body}")
+        notes.write_checked(self._stamp, body, _DOING)
+        self._old = {**self._old, "graph": digest}
+
+    @property
+    def graph(self) -> tuple[Path, str]:
+        """Where ``save`` left the action graph, and the SHA-256 of its text."""
+        return self._graph, self._old["graph"]
 
     def _note_sources(self) -> None:
         """Take the signatures of source files, before they are read."""
@@ -180,32 +187,8 @@ def _program() -> str:
 
 def _load(path: Path) -> dict[str, Any] | None:
     """Read a stamp; one that is missing or damaged is none."""
-    text = _read(path)
-    if text is None:
-        return None
-    check, _, body = text.partition("\n")
-    if hashlib.sha256(body.encode()).hexdigest() != check:
+    body = notes.read_checked(path)
+    if body is None:
         return None
     document: dict[str, Any] = json.loads(body)
     return document
-
-
-def _read(path: Path) -> str | None:
-    try:
-        return path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError):
-        return None
-
-
-def _write(path: Path, text: str) -> None:
-    aside = path.with_name(f"{path.name}.{os.urandom(6).hex()}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            aside.write_text(text, "utf-8")
-            os.replace(aside, path)
-        finally:
-            with suppress(FileNotFoundError):
-                aside.unlink()
-    except OSError as error:
-        raise refused("remember the build", error) from error

@@ -56,9 +56,12 @@ class Analysis:
         wanted: what was asked for.
         messages: what files and implementations printed.
         places: owner of actions -> where a BUILD file declares it.
+        declared: what targets and files the actions follow from, as ``actions.declared`` writes it; ``""`` when the
+            analysis is an earlier build's.
     """
 
     actions: tuple[Action, ...] = ()
     wanted: tuple[Wanted, ...] = ()
     messages: tuple[str, ...] = ()
     places: Mapping[str, Location] = field(default_factory=dict)
+    declared: str = field(default="", compare=False, repr=False)

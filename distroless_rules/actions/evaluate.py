@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from distroless_rules.actions import declared as declarations
 from distroless_rules.actions.analysed import Analysis
 from distroless_rules.actions.analysis import Session
 from distroless_rules.actions.context import Context
@@ -97,7 +98,9 @@ def _evaluate(
     graph = analyse(loader, workspace, lock, request)
     archives = list(workspace.archives or {})
     session.context.lock(lock, archives[0] if archives else "")
-    return Evaluated(session.analyse(loader, graph), loader.files.seen)
+    analysis = session.analyse(loader, graph)
+    text = declarations.dump(analysis, graph, loader.files.seen, lock)
+    return Evaluated(replace(analysis, declared=text), loader.files.seen)
 
 
 def analyse(loader: Loader, workspace: Workspace, lock: Lock, request: Request) -> TargetGraph:

@@ -50,11 +50,13 @@ class Outcome:
         digests: wanted artifact -> digest; all of them, with their blobs in the store, if nothing failed.
         failures: in the order of the actions.
         counts: how many actions ended how.
+        made: path of each derived artifact that became known -> digest; their blobs may be gone.
     """
 
     digests: Mapping[Artifact, Digest]
     failures: tuple[Failure, ...]
     counts: events.Counts
+    made: Mapping[str, Digest]
 
 
 def execute(
@@ -161,7 +163,7 @@ class _Run:
         failures = [Failure(plan.actions[position], self._failed[position]) for position in sorted(self._failed)]
         counts = self._counts()
         self._listener(counts)
-        return Outcome(digests, (*failures, *self._lost), counts)
+        return Outcome(digests, (*failures, *self._lost), counts, self._known)
 
     def _prepare(self) -> None:
         """Have what later actions need imported while threads perform the first ones."""
