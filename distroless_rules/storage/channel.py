@@ -1,0 +1,267 @@
+"""Calls to a gRPC server: messages in, messages out, and ``RemoteError`` for whatever goes wrong.
+
+Nothing is asked twice here; that is ``storage.patience``. A call has a deadline. A stream has one for each silence,
+and is given up too when it is much slower than any network: a server that sends a byte a second would hold a build for
+ever. grpc is imported when a channel is made. Source: grpc.github.io/grpc/python, and grpc/grpc_types.h for options.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Generator, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from distroless_rules.errors import ConfigError, DistrolessError, FormatError
+from distroless_rules.storage import wire
+from distroless_rules.storage.endpoint import Endpoint, Login
+from distroless_rules.storage.faults import Code, RemoteError
+from distroless_rules.storage.messages import Status
+from distroless_rules.storage.services import Method
+from distroless_rules.storage.traffic import SLOWEST, Traffic, Watch
+
+if TYPE_CHECKING:
+    import grpc
+
+__all__ = ["Channel"]
+
+Q = TypeVar("Q", bound=wire.Message)
+R = TypeVar("R", bound=wire.Message)
+
+_LARGEST = 16 << 20  # bytes of a message that is received: servers keep to 4 MiB
+_UPLOAD_SILENCE = 10.0  # seconds: a server may write a large blob to its disk before it answers
+_OPTIONS = (
+    ("grpc.max_receive_message_length", _LARGEST),
+    ("grpc.max_send_message_length", -1),
+    ("grpc.use_local_subchannel_pool", 1),  # a channel that is made anew connects anew
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.min_reconnect_backoff_ms", 1500),  # which is the time to connect in, too
+    ("grpc.max_reconnect_backoff_ms", 2000),
+    ("grpc.enable_retries", 0),
+    ("grpc.primary_user_agent", "distroless-rules"),
+)
+
+
+class Channel:
+    """A connection to a server, made when it is first needed and again whenever it is lost; safe for many threads.
+
+    Args:
+        endpoint: the server, ``grpc`` or ``grpcs``.
+        seconds: how long a small call may take, and a stream may be silent.
+        headers: names and values that go with each call, beside those of the endpoint.
+
+    Attributes:
+        endpoint: the server.
+        traffic: how many bytes of messages went each way.
+
+    Raises:
+        ConfigError: if a certificate or key cannot be read.
+    """
+
+    def __init__(self, endpoint: Endpoint, seconds: float, headers: tuple[tuple[str, str | bytes], ...] = ()) -> None:
+        self.endpoint = endpoint
+        self.traffic = Traffic()
+        self._seconds = seconds
+        self._headers = headers
+        self._login = Login(endpoint)
+        self._watch = Watch(seconds)
+        self._channel = _open(endpoint)
+
+    def close(self) -> None:
+        """End what is under way."""
+        self._watch.close()
+        self._channel.close()
+
+    def call(self, method: Method[Q, R], request: Q, *, seconds: float = 0) -> R:
+        """Ask once, and give the answer.
+
+        Args:
+            method: what is asked.
+            request: with what.
+            seconds: how long it may take; 0: as long as a small call, and longer for a large request.
+
+        Raises:
+            RemoteError: if there is no answer, or one that is not well formed.
+        """
+        data = wire.encode(request)
+        self.traffic.sent(len(data))
+        stub: grpc.UnaryUnaryMultiCallable[bytes, bytes] = self._channel.unary_unary(method.path)
+        with self._errors(method):
+            seconds = seconds or self._seconds + len(data) / SLOWEST
+            answer: bytes = stub(data, timeout=seconds, metadata=self._metadata())
+        return self._read(method, answer)
+
+    def stream(self, method: Method[Q, R], request: Q, *, silence: float = 0) -> Generator[R, None, None]:
+        """Ask once, and give each answer as it comes; closing the iterator cancels the call.
+
+        Args:
+            method: what is asked.
+            request: with what.
+            silence: how long the server may say nothing; 0: as long as a small call may take; infinite: for ever.
+
+        Raises:
+            RemoteError: while iterating, as ``call`` does, or if the answers come too slowly.
+        """
+        data = wire.encode(request)
+        self.traffic.sent(len(data))
+        with self._errors(method):
+            stub: grpc.UnaryStreamMultiCallable[bytes, bytes] = self._channel.unary_stream(method.path)
+            answers = stub(data, metadata=self._metadata())
+        with self._watch.over(answers.cancel, silence or self._seconds) as watched:
+            try:
+                while True:
+                    watched.waits()
+                    with self._errors(method, watched.why):
+                        answer: bytes | None = next(answers, None)
+                    if answer is None:
+                        return
+                    watched.passed(len(answer))
+                    yield self._read(method, answer)
+            finally:
+                answers.cancel()
+
+    def upload(self, method: Method[Q, R], requests: Iterator[Q]) -> R:
+        """Send requests as fast as they are taken, and give the answer; it may come before all are sent.
+
+        Raises:
+            RemoteError: as ``call`` does.
+            DistrolessError, OSError: whatever ``requests`` raises.
+        """
+        failed: list[DistrolessError | OSError] = []
+        stub: grpc.StreamUnaryMultiCallable[bytes, bytes] = self._channel.stream_unary(method.path)
+        with self._watch.over(lambda: call.cancel(), _UPLOAD_SILENCE) as watched:
+
+            def sent() -> Iterator[bytes]:
+                try:
+                    for request in requests:
+                        data = wire.encode(request)
+                        self.traffic.sent(len(data))
+                        yield data
+                        watched.passed(len(data))
+                        watched.waits()
+                except (DistrolessError, OSError) as error:  # raised here, grpc would only log it
+                    failed.append(error)
+                    call.cancel()
+
+            watched.waits()
+            with self._errors(method, watched.why):
+                call = stub.future(sent(), metadata=self._metadata())
+            try:
+                with self._errors(method, watched.why):
+                    answer: bytes = call.result()
+            except RemoteError:
+                if failed:
+                    raise failed[0] from None
+                raise
+        return self._read(method, answer)
+
+    def _metadata(self) -> tuple[tuple[str, str | bytes], ...]:
+        return (*self._headers, *self._login.headers())
+
+    def _read(self, method: Method[Q, R], answer: bytes) -> R:
+        self.traffic.received(len(answer))
+        try:
+            return wire.decode(method.response, answer)
+        except FormatError as error:
+            raise RemoteError(_doing(method, self.endpoint), error.cause, Code.DATA_LOSS) from error
+
+    def _errors(self, method: Method[Q, R], why: Callable[[], str] = str) -> _Errors:
+        return _Errors(method, self.endpoint, self._login, why)
+
+
+class _Errors:
+    """Turns grpc's errors into ours."""
+
+    def __init__(self, method: Method[Any, Any], endpoint: Endpoint, login: Login, why: Callable[[], str]) -> None:
+        self._method, self._endpoint, self._login, self._why = method, endpoint, login, why
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, _: object) -> None:
+        import grpc
+
+        if not isinstance(error, (grpc.RpcError, grpc.FutureCancelledError, ValueError)):
+            return
+        doing = _doing(self._method, self._endpoint)
+        if isinstance(error, ValueError):  # "Cannot invoke RPC on closed channel!"
+            raise RemoteError(doing, "the connection is closed", Code.CANCELLED) from error
+        if why := self._why():
+            raise RemoteError(doing, why, Code.DEADLINE_EXCEEDED) from error
+        if not isinstance(error, grpc.Call):
+            raise RemoteError(doing, "it was cancelled", Code.CANCELLED) from error
+        code = Code(error.code().value[0])
+        if code is Code.UNAUTHENTICATED:
+            self._login.forget()
+        cause, hint = _explain(code, error.details() or "", self._endpoint)
+        raise RemoteError(doing, cause, code, hint=hint, said=_status(error)) from error
+
+
+def _doing(method: Method[Any, Any], endpoint: Endpoint) -> str:
+    return f"{method.words} {endpoint.shown}"
+
+
+def _explain(code: Code, details: str, endpoint: Endpoint) -> tuple[str, str]:
+    """Say why a call failed, and which setting to change."""
+    lower = details.lower()
+    if "certificate has expired" in lower:
+        return "its certificate has expired", ""
+    if "certificate_verify_failed" in lower or "certificate verify failed" in lower:
+        return "its certificate is not one that is trusted", 'name the authority\'s file as "ca" in [cache]'
+    if "ssl" in lower or "tls" in lower:
+        return "TLS fails: " + _short(details), "see whether the server expects grpc:// or a client certificate"
+    if code is Code.UNAUTHENTICATED:
+        return (
+            f"it does not know who asks: {_short(details)}",
+            'see "token_file", "credential_helper" and "headers" in [cache]',
+        )
+    if code is Code.PERMISSION_DENIED:
+        return (
+            f"it does not allow it: {_short(details)}",
+            'see "token_file" in [cache]; without the right to write set upload = false',
+        )
+    if code is Code.DEADLINE_EXCEEDED:
+        return "it gave no answer in time", ""
+    if code is Code.UNAVAILABLE:
+        return f"it cannot be reached: {_short(details)}", 'see "remote" in [cache]'
+    if code is Code.UNIMPLEMENTED:
+        return f"it does not offer this: {_short(details)}", "see whether it speaks the Remote Execution API"
+    return f"{code.name}: {_short(details)}", ""
+
+
+def _short(details: str) -> str:
+    text = details.rpartition("last error: ")[2].strip() or "it says nothing more"
+    return text if len(text) <= 300 else f"{text[:300]}..."
+
+
+def _status(error: Any) -> Status | None:
+    """Give the status with details that a server may send beside its code."""
+    for key, value in error.trailing_metadata() or ():
+        if key == "grpc-status-details-bin" and isinstance(value, bytes):
+            try:
+                return wire.decode(Status, value)
+            except FormatError:
+                return None  # details that cannot be read are as good as none
+    return None
+
+
+def _open(endpoint: Endpoint) -> grpc.Channel:
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # it writes to standard error what calls raise, too
+    import grpc
+
+    options = [*_OPTIONS, ("grpc.enable_http_proxy", 0 if endpoint.local else 1)]
+    if not endpoint.secure:
+        return grpc.insecure_channel(endpoint.target, options)
+    identity = endpoint.identity
+    ca, key, certificate = (_pem(getattr(identity, name), name) for name in ("ca", "key", "certificate"))
+    return grpc.secure_channel(endpoint.target, grpc.ssl_channel_credentials(ca, key, certificate), options)
+
+
+def _pem(file: Path | None, name: str) -> bytes | None:
+    if file is None:
+        return None
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        cause = (error.strerror or str(error)).lower()
+        raise ConfigError(f'read "{file}"', cause, hint=f'see "{name}" in [cache]') from error

@@ -1,0 +1,24 @@
+"""The one place where a shared cache's address decides which protocol is spoken."""
+
+from __future__ import annotations
+
+from distroless_rules.storage.endpoint import Endpoint
+from distroless_rules.storage.remote import Remote
+
+__all__ = ["connect"]
+
+
+def connect(endpoint: Endpoint, seconds: float, headers: tuple[tuple[str, str | bytes], ...] = ()) -> Remote:
+    """Give the cache at ``endpoint``; nothing is asked of it yet.
+
+    Args:
+        endpoint: where it is.
+        seconds: how long a small call may take.
+        headers: what goes with each call beside the endpoint's own, where the protocol has a place for it.
+
+    Raises:
+        ConfigError: if a certificate or key cannot be read.
+    """
+    from distroless_rules.storage.remote_grpc import GrpcCache
+
+    return GrpcCache(endpoint, seconds, headers)

@@ -1,0 +1,129 @@
+"""What every shared cache can do, whichever protocol it speaks: the seam between ``storage.shared`` and servers.
+
+A ``Remote`` does not judge: bytes that it gives are compared with their digest, and results with what was asked for,
+by whoever asked (``storage.shared``, ``storage.results``).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Collection, Iterable, Mapping
+from pathlib import Path
+from typing import Protocol
+
+from distroless_rules.storage.faults import Code, RemoteError
+from distroless_rules.storage.messages import ActionResult
+from distroless_rules.storage.traffic import Traffic
+from distroless_rules.values.digest import EMPTY, Digest
+
+__all__ = ["Receiver", "Remote", "Write", "without_empty"]
+
+Write = Callable[[bytes], object]
+"""Takes the next bytes of a blob."""
+
+
+class Remote(Protocol):
+    """A cache that others share.
+
+    Attributes:
+        shown: its address, for messages; holds no secret.
+        traffic: how many bytes went each way.
+    """
+
+    shown: str
+    traffic: Traffic
+
+    def missing(self, digests: Iterable[Digest]) -> set[Digest]:
+        """Give those of ``digests`` that it does not hold; the empty blob is always there.
+
+        Raises:
+            RemoteError: if it does not say.
+        """
+
+    def fetch(self, digest: Digest, write: Write) -> None:
+        """Write a blob's bytes, as it gives them, to ``write``; never more than a piece beyond its size.
+
+        Raises:
+            MissingBlobError: if it does not hold the blob.
+            RemoteError: if it does not give all of it.
+        """
+
+    def fetch_many(self, digests: Collection[Digest], take: Callable[[Digest, bytes], object]) -> set[Digest]:
+        """Give blobs that are small enough to come together to ``take``; give the digests of the others.
+
+        Raises:
+            RemoteError: if it does not answer.
+        """
+
+    def send(self, blobs: Mapping[Digest, Path]) -> None:
+        """Have it keep blobs, the bytes of which are in files.
+
+        Raises:
+            RemoteError: if it does not take them all.
+            OSError: if a file cannot be read.
+        """
+
+    def find(self, key: Digest) -> ActionResult | None:
+        """Give the result kept under an action's digest, None if there is none.
+
+        Raises:
+            RemoteError: if it does not answer, or with what is no result.
+        """
+
+    def keep(self, key: Digest, result: ActionResult) -> None:
+        """Have it keep a result, the blobs of which it holds.
+
+        Raises:
+            RemoteError: if it does not take it.
+        """
+
+    def close(self) -> None:
+        """End what is under way."""
+
+
+class Receiver:
+    """Takes a blob's bytes as they arrive, and refuses the first that is too many, and the last if they are not it.
+
+    Args:
+        digest: what the bytes must be.
+        write: takes them.
+        doing: what is done, for messages.
+    """
+
+    def __init__(self, digest: Digest, write: Write, doing: str) -> None:
+        self._digest = digest
+        self._write = write
+        self._doing = doing
+        self._hash = hashlib.sha256()
+        self.size = 0
+
+    def __call__(self, data: bytes) -> None:
+        """Take the next bytes.
+
+        Raises:
+            RemoteError: if they are more than there can be.
+        """
+        self.size += len(data)
+        if self.size > self._digest.size:
+            raise self._wrong(f"it gave more than the {self._digest.size} bytes of {self._digest.oci}")
+        self._hash.update(data)
+        self._write(data)
+
+    def end(self) -> None:
+        """See that all has arrived, and that it is what it must be.
+
+        Raises:
+            RemoteError: if it is not.
+        """
+        if self.size != self._digest.size:
+            raise self._wrong(f"it gave {self.size} of the {self._digest.size} bytes of {self._digest.oci}")
+        if self._hash.hexdigest() != self._digest.hash:
+            raise self._wrong(f"it gave other bytes than those of {self._digest.oci}")
+
+    def _wrong(self, cause: str) -> RemoteError:
+        return RemoteError(self._doing, cause, Code.DATA_LOSS)
+
+
+def without_empty(digests: Iterable[Digest]) -> list[Digest]:
+    """Give the different ones of ``digests``, without that of the empty blob, which is never transferred."""
+    return [digest for digest in dict.fromkeys(digests) if digest != EMPTY]

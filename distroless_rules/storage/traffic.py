@@ -1,0 +1,116 @@
+"""How many bytes went each way, and an eye on streams that stand still or crawl."""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+__all__ = ["SLOWEST", "Traffic", "Watch", "Watched"]
+
+SLOWEST = 10_000  # bytes a second: what is slower than this for long is given up
+_LOOK = 0.25  # seconds
+
+
+class Traffic:
+    """Bytes of messages and bodies, counted from many threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.up = 0
+        self.down = 0
+
+    def sent(self, count: int) -> None:
+        """Count bytes that went to the server."""
+        with self._lock:
+            self.up += count
+
+    def received(self, count: int) -> None:
+        """Count bytes that came."""
+        with self._lock:
+            self.down += count
+
+
+class Watched:
+    """A transfer; whoever moves it says when it waits for the network, and how much has passed."""
+
+    def __init__(self, cancel: Callable[[], object], silence: float) -> None:
+        self._cancel = cancel
+        self._silence = silence
+        self._since = 0.0  # when the wait began that is under way; 0: none is
+        self._waited = 0.0  # seconds, in all waits before
+        self._bytes = 0
+        self._why = ""
+
+    def waits(self) -> None:
+        """Note that it is the network's turn."""
+        self._since = time.monotonic()
+
+    def passed(self, count: int) -> None:
+        """Note that ``count`` bytes have passed, and that the network has done its turn."""
+        self._waited += time.monotonic() - self._since
+        self._since = 0.0
+        self._bytes += count
+
+    def why(self) -> str:
+        """Say why it was given up; ``""``: it was not."""
+        return self._why
+
+    def look(self) -> None:
+        """Give the transfer up if it stands still or crawls."""
+        since = self._since
+        if not since or math.isinf(self._silence):
+            return
+        waits = time.monotonic() - since
+        if waits > self._silence:
+            self._why = f"nothing came or went for {self._silence:g} seconds"
+        elif self._waited + waits > self._silence + self._bytes / SLOWEST:
+            self._why = f"it is slower than {SLOWEST // 1000} kB a second"
+        if self._why:
+            self._cancel()
+
+
+class Watch:
+    """Looks at transfers several times a second, from a thread that lives while there are any.
+
+    Args:
+        seconds: the shortest silence that it has to notice.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._pause = min(_LOOK, seconds / 4)
+        self._lock = threading.Lock()
+        self._transfers: set[Watched] = set()
+        self._running = False
+        self._closed = threading.Event()
+
+    @contextmanager
+    def over(self, cancel: Callable[[], object], silence: float) -> Iterator[Watched]:
+        """Watch a transfer: ``cancel`` ends it when nothing passes for ``silence`` seconds, or too little."""
+        watched = Watched(cancel, silence)
+        with self._lock:
+            self._transfers.add(watched)
+            if not self._running:
+                self._running = True
+                threading.Thread(target=self._work, name="cache-watch", daemon=True).start()
+        try:
+            yield watched
+        finally:
+            with self._lock:
+                self._transfers.discard(watched)
+
+    def close(self) -> None:
+        """End the thread."""
+        self._closed.set()
+
+    def _work(self) -> None:
+        while not self._closed.wait(self._pause):
+            with self._lock:
+                transfers = tuple(self._transfers)
+                if not transfers:
+                    self._running = False
+                    return
+            for transfer in transfers:
+                transfer.look()
