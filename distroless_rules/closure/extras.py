@@ -9,11 +9,12 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from fnmatch import translate
+from functools import cached_property
 
 __all__ = ["EXTRAS", "Extra"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Extra:
     """Files that are needed where others are.
 
@@ -29,12 +30,14 @@ class Extra:
     also: tuple[str, ...]
     reason: str
 
-    def matches(self, path: str) -> bool:
-        """Tell whether a file that is reached brings these."""
-        return re.fullmatch(translate(self.when), path) is not None
+    @cached_property
+    def looks(self) -> re.Pattern[str]:
+        """What matches the paths of files that bring these."""
+        return re.compile(translate(self.when))
 
+    @cached_property
     def wanted(self) -> re.Pattern[str]:
-        """Give what matches the paths of these."""
+        """What matches the paths of these."""
         return re.compile("|".join(translate(pattern) for pattern in self.also))
 
 

@@ -11,7 +11,7 @@ nowhere, and plugins whose libraries the deb does not depend on, as its packager
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import cached_property
@@ -71,6 +71,8 @@ class Gate:
     mentions: Mapping[str, Mentions] = field(default_factory=dict)
     allow: tuple[str, ...] = ()
     strict: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    _versions_of: dict[str, Mapping[str, list[str]]] = field(default_factory=dict)
+    _defines_of: dict[str, frozenset[str]] = field(default_factory=dict)
 
     def findings(self) -> list[Finding]:
         """Give what does not hold, in the order of paths, each once."""
@@ -99,23 +101,22 @@ class Gate:
     def _unloadable(self, wanted: set[str]) -> set[str]:
         """Give ELF files of debs that cannot be loaded, as far as nothing that is wanted needs them."""
         users: dict[str, set[str]] = {}
+        needs: dict[str, set[str]] = {}
         causes: set[str] = set()
-        for need in self._needs():
+        for need in self._needs:
             if need.found is not None:
                 users.setdefault(need.found.real, set()).add(need.of)
+                needs.setdefault(need.of, set()).add(need.found.real)
             elif not self._is_loaded_before(need):
                 causes.add(need.of)
-        dropped: set[str] = set()
-        for cause in causes:
-            group, waiting = {cause}, [cause]
-            for path in waiting:
-                fresh = users.get(path, set()) - group
-                group |= fresh
-                waiting += fresh
-            owners = {self.owners[path] for path in group}
-            if not group & wanted and all(each.kind == "deb" and each.name not in self.strict for each in owners):
-                dropped |= group
-        return dropped
+        if not causes:
+            return set()
+        involved = causes | users.keys() | needs.keys()
+        held = {path for path in involved if path in wanted or not self._may_lose(self.owners[path])}
+        return _all_from(causes - _all_from(held, needs), users)
+
+    def _may_lose(self, owner: Owner) -> bool:
+        return owner.kind == "deb" and owner.name not in self.strict
 
     def _is_waived(self, finding: Finding) -> bool:
         return any(fnmatchcase(finding.wants, pattern) for pattern in self.allow)
@@ -129,22 +130,25 @@ class Gate:
                     yield Finding(path, owner, problem, f"/{path}")
             elif elf.interpreter and self.view.at(elf.interpreter) is None:
                 yield Finding(path, owner, f'asks for the loader "{elf.interpreter}"', elf.interpreter)
-        for need in self._needs():
+        for need in self._needs:
             if need.found is not None:
                 yield from self._versions(need, need.found)
             elif not self._is_loaded_before(need):
                 owner, problem = self.owners[need.of], f'needs the library "{need.name}"{self._elsewhere(need)}'
                 yield Finding(need.of, owner, problem, need.name, self._excluded(owner))
 
-    def _needs(self) -> Iterator[Need]:
+    @cached_property
+    def _needs(self) -> list[Need]:
         """Load every program, and every library that none of them loads; give what each file needs."""
         loader = Loader(self.view.find_elf, self.program.library_path)
+        found: dict[tuple[str, str, str], Need] = {}
         seen: set[str] = set()
         for path, elf in self._loadable:
             if path not in seen and elf.abi == self.program.abi:
                 for need in loader.load(path):
                     seen.add(need.of)
-                    yield need
+                    found.setdefault((need.of, need.name, need.found.real if need.found else ""), need)
+        return list(found.values())
 
     @cached_property
     def _loadable(self) -> list[tuple[str, Elf]]:
@@ -187,13 +191,27 @@ class Gate:
         return f"take {' and '.join(names)} out of exclude" if names else ""
 
     def _versions(self, need: Need, found: Loaded) -> Iterator[Finding]:
-        facts = self.view.facts(need.of)
-        if facts is None or facts.elf is None or not found.elf.defines:
+        if not found.elf.defines or need.name not in self._wanted_versions(need.of):
             return
-        for name, version in facts.elf.needs:
-            if name == need.name and version not in found.elf.defines:
-                problem = f'needs version {version} of "{name}", which "/{found.real}" does not have'
-                yield Finding(need.of, self.owners[need.of], problem, name)
+        for version in self._wanted_versions(need.of)[need.name]:
+            if version not in self._defined(found.real, found.elf):
+                problem = f'needs version {version} of "{need.name}", which "/{found.real}" does not have'
+                yield Finding(need.of, self.owners[need.of], problem, need.name)
+
+    def _wanted_versions(self, path: str) -> Mapping[str, list[str]]:
+        """Give the versions that a file needs, by library."""
+        if path not in self._versions_of:
+            facts = self.view.facts(path)
+            found: dict[str, list[str]] = {}
+            for name, version in facts.elf.needs if facts is not None and facts.elf is not None else ():
+                found.setdefault(name, []).append(version)
+            self._versions_of[path] = found
+        return self._versions_of[path]
+
+    def _defined(self, path: str, elf: Elf) -> frozenset[str]:
+        if path not in self._defines_of:
+            self._defines_of[path] = frozenset(elf.defines)
+        return self._defines_of[path]
 
     def _scripts(self) -> Iterator[Finding]:
         for path, interpreter in self._lost_scripts():
@@ -252,6 +270,17 @@ class Gate:
         named = {path for path in own if self.owners[path].kind == "file"}
         for path, name in modules.lost(self.view, self.mentions, own, named, self.program.env):
             yield Finding(path, self.owners[path], f'imports "{name}"', f"python:{name}")
+
+
+def _all_from(starts: Iterable[str], leads: Mapping[str, set[str]]) -> set[str]:
+    """Give the starts and all that they lead to."""
+    found = set(starts)
+    waiting = list(found)
+    while waiting:
+        fresh = leads.get(waiting.pop(), set()) - found
+        found |= fresh
+        waiting += fresh
+    return found
 
 
 def _abi(elf: Elf) -> str:

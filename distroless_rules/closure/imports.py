@@ -49,9 +49,10 @@ _TOKEN = re.compile(
 _HEADER = re.compile(r"(?:async\s+)?(try|except|finally|if|elif|else|for|while|with|def|class|match|case)\b")
 _ONE_LINE = re.compile(r":\s*((?:import|from)\s.*)$")
 _NAME = r"[^\W\d]\w*"
-_DOTTED = rf"{_NAME}(?:\s*\.\s*{_NAME})*"
-_IMPORT = re.compile(rf"import\s+({_DOTTED}.*)$")
-_FROM = re.compile(rf"from\s*([.\s]*)({_DOTTED})?\s+import\b\s*(.*)$|from\s*([.\s]*\.)\s*import\b\s*(.*)$")
+_DOTTED = rf"{_NAME}(?:\.{_NAME})*"
+_IMPORT = re.compile(rf"import ({_DOTTED}.*)$")
+_FROM = re.compile(rf"from ?(\.*)({_DOTTED})? ?\bimport\b ?(.*)$")
+_DOT = re.compile(r" ?\. ?")
 _BY_NAME = re.compile(rf"""(?:import_module|__import__)\(\s*["']({_NAME}(?:\.{_NAME})*)["']""")
 _WORDS = {"def": LAZY, "class": ALWAYS, "with": ALWAYS, "finally": ALWAYS}
 _MAX_DEPTH = 100
@@ -128,19 +129,15 @@ def _weakest(strengths: Iterator[str]) -> str:
 
 
 def _statement(text: str, strength: str) -> Iterator[Import]:
+    # Without needless spaces there is one way to read it: no expression below has to try several.
+    text = _DOT.sub(".", " ".join(text.split()))
     if match := _IMPORT.match(text):
         for part in match[1].split(","):
-            name = _without_spaces(part.strip().partition(" as ")[0])
+            name = part.strip().partition(" as ")[0]
             if name:
                 yield Import(name, 0, (), strength)
     elif match := _FROM.match(text):
-        dots = (match[1] or match[4] or "").count(".")
-        names = (match[3] if match[3] is not None else match[5] or "").strip("() ")
+        dots, module, names = len(match[1]), match[2] or "", match[3].strip("() ")
         taken = tuple(name for part in names.split(",") if (name := part.strip().partition(" ")[0].strip("()")))
-        module = _without_spaces(match[2] or "")
         if dots or module:
             yield Import(module, dots, taken, strength)
-
-
-def _without_spaces(name: str) -> str:
-    return "".join(name.split())

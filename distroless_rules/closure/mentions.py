@@ -35,12 +35,14 @@ class Mentions:
 
 
 _PATH = re.compile(rb"/(?:usr|etc|opt|var|srv|app|lib(?:32|64)?|s?bin)/[A-Za-z0-9_+.,@%~-][A-Za-z0-9_+.,@%~/-]{1,250}")
-_LIBRARY = re.compile(rb"lib[A-Za-z0-9_+.-]{1,120}\.so(?:\.[0-9]+)*(?![A-Za-z0-9_])")
+_LIBRARY = re.compile(rb"lib[A-Za-z0-9_+.-]{1,120}\.so(?:\.[0-9]{1,9}){0,6}(?![A-Za-z0-9_])")
 _BEFORE = re.compile(rb"[A-Za-z0-9_.$}%*~]")
 _MAX_TEXT = 1 << 20  # a text that is larger is data
 _MAX_BINARY = 256 << 20
 _MAX_NAMES = 20_000
 _LONG = 4
+_WORD = re.compile(rb"[A-Za-z0-9_]{4,}")
+_PIECE, _OVERLAP = 4 << 20, 64  # bytes; no name of a module is longer than the overlap
 _TEXT = re.compile(
     r"etc/|.*\.(?:conf|cfg|ini|toml|ya?ml|json|properties|pth|cnf|xml|js|mjs|cjs|rb|pl|pm|php|lua|tcl|sh)$"
 )
@@ -92,10 +94,12 @@ def _modules(data: bytes) -> Iterator[Import]:
     """
     if b"PyInit_" not in data or b"Py_RunMain\0" in data:  # what runs Python names every module there is
         return
-    for name in NAMES:
-        text = name.encode()
-        if (text if len(text) >= _LONG else b"\0" + text + b"\0") in data:
-            yield Import(name, 0, (), MAYBE)
+    found = {name for name in NAMES if len(name) < _LONG and b"\0" + name.encode() + b"\0" in data}
+    long = {name: name.encode() for name in NAMES if len(name) >= _LONG}
+    for at in range(0, len(data), _PIECE):
+        words = b"\0".join({*_WORD.findall(data[at : at + _PIECE + _OVERLAP])})
+        found |= {name for name, text in long.items() if name not in found and text in words}
+    yield from (Import(name, 0, (), MAYBE) for name in NAMES if name in found)
 
 
 def _paths(data: bytes) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from distroless_rules.closure.imports import MAYBE
 from distroless_rules.closure.mentions import Mentions
 from distroless_rules.closure.python_path import PythonPath
 from distroless_rules.closure.view import View
-from distroless_rules.values.path import parents
+from distroless_rules.values.path import above
 
 __all__ = ["BUILTIN", "joined", "lost"]
 
@@ -55,7 +55,7 @@ def lost(
         named: those of them whose imports are looked at.
         env: the program's environment.
     """
-    python = PythonPath(view, tuple({folder for path in own for folder in parents(path)}), env)
+    python = PythonPath(view, tuple(sorted(above(own))), env)
     if not python.versions:
         return
     known: dict[str, bool] = {}
@@ -67,17 +67,10 @@ def lost(
             name = each.module.partition(".")[0]
             if each.level:
                 base = "/".join(path.split("/")[: -each.level])
-                if name and not _has(view, base, name):
+                if name and not python.holds(base, name):
                     yield path, "." * each.level + each.module
                 continue
             if name not in known:
-                known[name] = name in BUILTIN or any(_has(view, folder, name) for folder in python.folders)
+                known[name] = name in BUILTIN or python.has(name)
             if not known[name]:
                 yield path, name
-
-
-def _has(view: View, folder: str, name: str) -> bool:
-    names = view.children.get(view.real(folder) or folder, ())
-    if name in names or f"{name}.py" in names or f"{name}.pyc" in names:
-        return True
-    return any(each.startswith(f"{name}.") and each.endswith(".so") for each in names)

@@ -58,6 +58,39 @@ class PythonPath:
         named = (part.strip("/") for part in self.env.get("PYTHONPATH", "").split(":") if part)
         return tuple(dict.fromkeys([*named, *self.own, *(f for v in self.versions for f in standard(v))]))
 
+    @cached_property
+    def _having(self) -> Mapping[str, tuple[str, ...]]:
+        """Names of modules -> the folders of the path that have something of that name."""
+        found: dict[str, list[str]] = {}
+        for folder in self.folders:
+            for name in self._modules(folder):
+                found.setdefault(name, []).append(folder)
+        return {name: tuple(folders) for name, folders in found.items()}
+
+    @cached_property
+    def _read(self) -> dict[str, Mapping[str, list[str]]]:
+        return {}
+
+    def _modules(self, folder: str) -> Mapping[str, list[str]]:
+        """Give the files of a folder by the module that each is; folders and other files are modules without any."""
+        if folder not in self._read:
+            found: dict[str, list[str]] = {}
+            for name in sorted(self.view.children.get(self.view.real(folder) or folder, ())):
+                stem, dot, end = name.rpartition(".")
+                found.setdefault(name, [])
+                if dot and end in ("py", "pyc", "so"):
+                    found.setdefault(name.partition(".")[0] if end == "so" else stem, []).append(name)
+            self._read[folder] = found
+        return self._read[folder]
+
+    def has(self, name: str) -> bool:
+        """Tell whether any folder of the path has something of a module's name."""
+        return name in self._having
+
+    def holds(self, folder: str, name: str) -> bool:
+        """Tell whether a folder has something of a module's name."""
+        return name in self._modules(folder)
+
     def start(self) -> Iterator[str]:
         """Give the files that an interpreter opens before it comes to a program; every text encoding is one."""
         for name in _START:
@@ -73,14 +106,17 @@ class PythonPath:
             yield from self._below((base,), each.module, each.names)
         else:
             here = path.rpartition("/")[0]
-            yield from self._below((here, *self.folders), each.module, each.names)
+            top = each.module.partition(".")[0]
+            yield from self._below((here, *self._having.get(top, ())), each.module, each.names)
 
     def _module(self, name: str) -> Iterator[str]:
-        yield from self._below(self.folders, name, ())
+        yield from self._below(self._having.get(name.partition(".")[0], ()), name, ())
 
     def _below(self, folders: tuple[str, ...], module: str, names: tuple[str, ...]) -> Iterator[str]:
         at = folders
         for part in module.split(".") if module else ():
+            if not at:
+                return
             at, files = self._step(at, part)
             yield from files
         if not module:
@@ -92,10 +128,9 @@ class PythonPath:
         """Look a module up: give the folders of what is below it, and its files."""
         packages, files = [], []
         for folder in folders:
-            names = self.view.children.get(self.view.real(folder) or folder, set())
-            if name in names:
+            found = self._modules(folder)
+            if name in found:
                 packages.append(f"{folder}/{name}")
                 files.append(f"{folder}/{name}/__init__.py")
-            files += (f"{folder}/{name}.{end}" for end in ("py", "pyc") if f"{name}.{end}" in names)
-            files += (f"{folder}/{n}" for n in names if n.startswith(f"{name}.") and n.endswith(".so"))
+            files += (f"{folder}/{file}" for file in found.get(name, ()))
         return tuple(packages), files

@@ -18,12 +18,14 @@ from distroless_rules.closure.owner import Owner
 from distroless_rules.closure.program import Program
 from distroless_rules.closure.python_path import INTERPRETER, PythonPath
 from distroless_rules.closure.view import View
+from distroless_rules.elf.read import Elf
 from distroless_rules.elf.search import Loader
-from distroless_rules.values.path import parents
+from distroless_rules.values.path import above
 from distroless_rules.values.tree import Kind
 
 __all__ = ["Reach", "unreached"]
 
+_MAX_WORDS = 8  # of a #! line that are looked for; what is to be found in PATH comes first
 _MIN_DEPTH = 3  # a program that names /usr/lib does not open all of it
 
 
@@ -50,7 +52,7 @@ def unreached(
         keep: true for paths that are wanted all the same.
     """
     needed = {path for path in view.entries if owners[path].kind == "deb" and owners[path].name not in whole}
-    own = {folder for path in view.entries if owners[path].kind in ("file", "tree") for folder in parents(path)}
+    own = above(path for path in view.entries if owners[path].kind in ("file", "tree"))
     python = PythonPath(view, tuple(sorted(own)), program.env)
     walk = Reach(view, mentions, program, python, lambda path: owners[path].name)
     walk.walk(path for path in view.entries if path not in needed or _ALWAYS.match(path) or keep(path))
@@ -76,11 +78,19 @@ class Reach:
     python: PythonPath
     deb_of: Callable[[str], str]
     reached: dict[str, str] = field(default_factory=dict)
+    _named: set[str] = field(default_factory=set)
+    _loaded: set[str] = field(default_factory=set)
+    _whole: dict[str, str] = field(default_factory=dict)
+    _with_data: set[str] = field(default_factory=set)
 
     def walk(self, wanted: Iterable[str]) -> None:
-        """Reach ``wanted`` and all that it leads to."""
+        """Reach ``wanted`` and all that it leads to.
+
+        Raises:
+            FormatError: if its libraries lead to more places than any image has.
+        """
         loader = Loader(self.view.find_elf, self.program.library_path)
-        extras = dict.fromkeys(EXTRAS)
+        extras = list(EXTRAS)
         queue: list[str] = []
         for path in wanted:
             self._add(path, "", queue)
@@ -90,12 +100,10 @@ class Reach:
         for path in queue:  # grows while it is walked
             for other in self._leads_to(path, loader):
                 self._add(other, path, queue)
-            for extra in [each for each in extras if each.matches(path)]:
-                del extras[extra]
-                wanted_too = extra.wanted()
-                for other in self.view.entries:
-                    if wanted_too.fullmatch(other):
-                        self._add(other, path, queue)
+            for extra in [each for each in extras if each.looks.match(path)]:
+                extras.remove(extra)
+                for other in filter(extra.wanted.match, self.view.entries):
+                    self._add(other, path, queue)
 
     def _add(self, path: str, by: str, queue: list[str]) -> None:
         found = self.view.trail(path)
@@ -110,69 +118,100 @@ class Reach:
     def _leads_to(self, path: str, loader: Loader) -> Iterator[str]:
         facts = self.view.facts(path)
         if facts is not None and facts.elf is not None:
-            if facts.elf.interpreter:
-                yield facts.elf.interpreter
-            for need in loader.load(path):
-                if need.found is not None:
-                    yield need.found.path
-                else:
-                    yield from self._libraries.get(need.name, ())
-            for later in facts.elf.dlopen:
-                for name in later.sonames:
-                    yield from self._libraries.get(name, ())
+            yield from self._of_elf(path, facts.elf, loader)
         if facts is not None and facts.script:
             yield from self._of_script(facts.script)
         if INTERPRETER.fullmatch(path):
             yield from self.python.start()
-        named = self.mentions.get(self.view.entries[path].sha256)
-        if named is not None:
-            yield from self._named(path, named)
+        said = self.mentions.get(self.view.entries[path].sha256)
+        if said is not None:
+            yield from self._of_mentions(path, said)
+
+    def _of_elf(self, path: str, elf: Elf, loader: Loader) -> Iterator[str]:
+        if elf.interpreter:
+            yield elf.interpreter
+        # What something else has loaded brings nothing further.
+        for need in loader.load(path) if path not in self._loaded else ():
+            self._loaded.add(need.of)
+            if need.found is not None:
+                yield need.found.path
+            else:
+                yield from self._library(need.name)
+        for later in elf.dlopen:
+            for name in later.sonames:
+                yield from self._library(name)
 
     def _of_script(self, script: str) -> Iterator[str]:
         words = script.split()
         yield from words[:1]
-        for word in words[1:]:
+        for word in words[1:_MAX_WORDS]:
             yield from (f"{folder}/{word}" for folder in self.program.search_path)
 
-    def _named(self, path: str, named: Mentions) -> Iterator[str]:
-        for name in named.libraries:
-            yield from self._libraries.get(name, ())
-        for each in named.paths:
-            real = self.view.real(each)
-            if real is None:
-                continue
-            yield each
-            if real in self.view.children:
-                yield from self._folder(real)
-        for one in named.imports:
+    def _of_mentions(self, path: str, said: Mentions) -> Iterator[str]:
+        for name in said.libraries:
+            yield from self._library(name)
+        for each in said.paths:
+            if each not in self._named:
+                self._named.add(each)
+                yield from self._of_path(each)
+        for one in said.imports:
             yield from self.python.opened(path, one)
-        if path.endswith("/__init__.py") and named.imports:
+        if path.endswith("/__init__.py") and said.imports:
             yield from self._data(path.rpartition("/")[0])
 
-    def _folder(self, folder: str) -> Iterator[str]:
-        """Give what is in a folder that a file names, if it is one deb's own."""
-        if folder.count("/") < _MIN_DEPTH - 1:
-            return
-        below = [*self._below(folder)]
-        if len({self.deb_of(path) for path in below}) == 1:
-            yield from below
+    def _library(self, name: str) -> Iterator[str]:
+        """Give the libraries of a name, the first time that it is asked for."""
+        return iter(self._libraries.pop(name, ()))
 
-    def _below(self, folder: str) -> Iterator[str]:
-        for name in sorted(self.view.children.get(folder, ())):
-            path = f"{folder}/{name}"
-            entry = self.view.entries.get(path)
-            if path in self.view.children:
-                yield from self._below(path)
-            elif entry is not None:
-                yield path
+    def _of_path(self, path: str) -> Iterator[str]:
+        real = self.view.real(path)
+        if real is None:
+            return
+        yield path
+        if real in self.view.children and real.count("/") >= _MIN_DEPTH - 1:
+            yield from self._folder(real)
+
+    def _folder(self, folder: str) -> list[str]:
+        """Give what is in a folder, if all of that is one deb's own; what such a folder was asked for is left out."""
+        found, folders = [], []
+        debs: set[str] = set()
+        waiting = [folder]
+        while waiting and len(debs) < 2:
+            at = waiting.pop()
+            if at in self._whole:
+                debs.add(self._whole[at])
+                continue
+            folders.append(at)
+            for name in self.view.children.get(at, ()):
+                path = f"{at}/{name}"
+                if path in self.view.children:
+                    waiting.append(path)
+                elif path in self.view.entries:
+                    found.append(path)
+                    debs.add(self.deb_of(path))
+        if len(debs) != 1:
+            return []
+        self._whole.update(dict.fromkeys(folders, debs.pop()))
+        return found
 
     def _data(self, package: str) -> Iterator[str]:
         """Give the data beside the modules of a Python package: it is found by the package's own folder."""
-        return (path for path in self._below(package) if not path.endswith((".py", ".so", ".pyc")))
+        waiting = [package]
+        while waiting:
+            at = waiting.pop()
+            if at in self._with_data:
+                continue
+            self._with_data.add(at)
+            for name in self.view.children.get(at, ()):
+                path = f"{at}/{name}"
+                if path in self.view.children:
+                    waiting.append(path)
+                elif path in self.view.entries and not path.endswith((".py", ".so", ".pyc")):
+                    yield path
 
     @cached_property
-    def _libraries(self) -> Mapping[str, list[str]]:
-        """Paths of libraries by their file names."""
+    def _libraries(self) -> dict[str, list[str]]:
+        """Paths of libraries by their file names, of those that nobody has asked for."""
         found: dict[str, list[str]] = {}
         for path in self.view.entries:
             name = path.rpartition("/")[2]

@@ -7,15 +7,22 @@ from functools import cached_property
 
 from distroless_rules.closure.facts import Facts
 from distroless_rules.elf.read import Elf
+from distroless_rules.values.path import MAX_PATH_BYTES
 from distroless_rules.values.tree import Entry, Kind
 
 __all__ = ["View"]
 
 _MAX_LINKS = 40  # as Linux follows, path_resolution(7)
 
+_Way = tuple[tuple[str, ...], str]
+"""The links that were followed, in order, and where they lead."""
+
 
 class View:
     """A file system.
+
+    Each link is followed once, whatever leads through it, so that links which multiply each other cost no more than
+    their number.
 
     Args:
         entries: path -> what is there.
@@ -25,42 +32,60 @@ class View:
     def __init__(self, entries: Mapping[str, Entry], facts: Mapping[str, Facts]) -> None:
         self.entries = entries
         self._facts = facts
-        self._folders: dict[str, tuple[tuple[str, ...], str] | None] = {"": ((), "")}
+        self._links: dict[str, _Way | None] = {}
+        self._folders: dict[str, _Way | None] = {}
 
-    def trail(self, path: str) -> tuple[tuple[str, ...], str] | None:
+    def trail(self, path: str) -> _Way | None:
         """Follow a path: give the links on the way, in order, and where it leads; None if nothing is there."""
-        return self._walk(path, 0)
-
-    def _walk(self, path: str, links: int) -> tuple[tuple[str, ...], str] | None:
         folder, _, name = path.strip("/").rpartition("/")
-        above = self._folder(folder, links)
-        if above is None:
-            return None
-        passed, real = above
-        if name in ("", "."):
-            return above
-        if name == "..":
-            return passed, real.rpartition("/")[0]
-        at = f"{real}/{name}" if real else name
-        entry = self.entries.get(at)
-        if entry is None:
-            return (passed, at) if at in self.children else None
-        if entry.kind is not Kind.SYMLINK:
-            return passed, at
-        if links >= _MAX_LINKS or not entry.target:
-            return None
-        target = entry.target if entry.target.startswith("/") else f"{real}/{entry.target}"
-        further = self._walk(target, links + 1)
-        return None if further is None else ((*passed, at, *further[0]), further[1])
+        if folder not in self._folders:
+            self._folders[folder] = self._follow(((), ""), folder)
+        above = self._folders[folder]
+        return None if above is None else self._follow(above, name)
 
-    def _folder(self, path: str, links: int) -> tuple[tuple[str, ...], str] | None:
-        if path not in self._folders:
-            # Found with fewer links left than there could be: not to be kept, it may be too pessimistic.
-            found = self._walk(path, links)
-            if links:
-                return found
-            self._folders[path] = found
-        return self._folders[path]
+    def _follow(self, way: _Way, path: str) -> _Way | None:
+        while isinstance(found := self._walk(way, path), str):
+            self._settle(found)
+        return found
+
+    def _walk(self, way: _Way, path: str) -> _Way | str | None:
+        """Go a path from where a way has led; give a link instead if that must be settled first."""
+        for part in path.split("/"):
+            passed, real = way
+            if part in ("", "."):
+                continue
+            if part == "..":
+                way = passed, real.rpartition("/")[0]
+                continue
+            at = f"{real}/{part}" if real else part
+            entry = self.entries.get(at)
+            if entry is not None and entry.kind is Kind.SYMLINK:
+                if at not in self._links:
+                    return at
+                link = self._links[at]
+                if link is None or len(passed) + len(link[0]) > _MAX_LINKS:
+                    return None
+                way = (*passed, *link[0]), link[1]
+            elif entry is not None or at in self.children:
+                way = passed, at
+            else:
+                return None
+        return way
+
+    def _settle(self, link: str) -> None:
+        """Find where a link leads, and before it each link that it leads through; one in a circle leads nowhere."""
+        waiting, going = [link], {link}
+        while waiting:
+            at = waiting[-1]
+            target = self.entries[at].target
+            start = "" if target.startswith("/") else at.rpartition("/")[0]
+            found = self._walk(((at,), start), target) if 0 < len(target) < MAX_PATH_BYTES else None
+            if isinstance(found, str) and found not in going:
+                waiting.append(found)
+                going.add(found)
+                continue
+            self._links[at] = None if isinstance(found, str) else found
+            going.discard(waiting.pop())
 
     def real(self, path: str) -> str | None:
         """Give where a path leads once every link is followed, None if nothing is there."""

@@ -10,6 +10,9 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from distroless_rules.errors import ConfigError
+from distroless_rules.values.path import encode
+
 __all__ = ["RULES", "Pruner", "Rule", "matcher"]
 
 
@@ -118,22 +121,35 @@ class Pruner:
 
 
 def matcher(patterns: Iterable[str], fold: Callable[[str], str]) -> Callable[[str], bool]:
-    """Compile path patterns into one test.
+    """Compile path patterns into one test, which takes time in proportion to a path, whatever the patterns are.
 
     ``*`` and ``?`` stay within a component, ``**`` crosses them; a pattern that names a folder means all below it.
 
     Args:
         patterns: for example ``/etc/init.d/*`` or ``usr/share/doc/**/README*``.
         fold: applied to each pattern as to paths (``values.path.fold_usr``).
+
+    Raises:
+        ConfigError: if there are more patterns than can be looked for at once.
     """
     parts = [_translate(fold(pattern.strip("/"))) for pattern in patterns]
     if not parts:
         return lambda path: False
-    compiled = re.compile(rf"(?:{'|'.join(parts)})(?:/.*)?", re.DOTALL)
-    return lambda path: compiled.fullmatch(path) is not None
+    import re2
+
+    options = re2.Options()
+    options.encoding = re2.Options.Encoding.LATIN1  # bytes: paths need not be UTF-8
+    options.dot_nl = True
+    options.log_errors = False
+    try:
+        compiled = re2.compile(b"(?:%s)(?:/.*)?" % b"|".join(parts), options)
+    except re2.error as error:
+        raise ConfigError("look for paths", f"there are too many patterns ({len(parts)})") from error
+    return lambda path: compiled.fullmatch(encode(path)) is not None
 
 
-def _translate(pattern: str) -> str:
+def _translate(pattern: str) -> bytes:
     tokens = re.split(r"(\*\*/?|\*|\?)", pattern)
-    wild = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
-    return "".join(wild.get(token) or re.escape(token) for token in tokens)
+    character = rb"(?:[^/\x80-\xff]|[\xc0-\xff][\x80-\xbf]*|[\x80-\xbf])"
+    wild = {"**/": b"(?:.*/)?", "**": b".*", "*": b"[^/]*", "?": character}
+    return b"".join(wild.get(token) or encode(re.escape(token)) for token in tokens)

@@ -1,8 +1,9 @@
 """An ELF file: its bytes in, a frozen ``Elf`` out - what it needs, what it gives, how it is hardened.
 
-pyelftools reads the header and the program headers; the arrays behind them are unpacked here, from the segments that a
-loader would map, so that files without section headers are read as well and a large one costs no more than a small one.
-Every offset and count is checked, so a damaged file is a ``FormatError`` in bounded time and memory.
+What stands behind the header - the dynamic section, versions, notes - is unpacked from the segments that a loader would
+map, so files without section headers are read as well and a large file costs no more than a small one. Every offset and
+count is checked, and what a file may say in all is bounded, so a damaged one is a ``FormatError`` in bounded time and
+memory.
 
 Source: System V ABI, chapters 4 and 5; LSB 5.0 Core, chapter 10 (symbol versions); the ELF dlopen metadata
 specification of the UAPI group (``.note.dlopen``).
@@ -10,27 +11,26 @@ specification of the UAPI group (``.note.dlopen``).
 
 from __future__ import annotations
 
-import io
 import json
 import struct
+from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
 
+from distroless_rules.elf import header as headers
+from distroless_rules.elf.header import MAGIC, Buffer, Header, Segment
 from distroless_rules.errors import FormatError
-
-if TYPE_CHECKING:
-    from elftools.elf.elffile import ELFFile
 
 __all__ = ["MAGIC", "Dlopen", "Elf", "Hardening", "read"]
 
-MAGIC = b"\x7fELF"
-
-_MAX_SEGMENTS = 4096
+# Each is tens of times what the largest file of Debian has.
 _MAX_TAGS = 65_536
-_MAX_NAMES = 16_384
+_MAX_NEEDED = 2_048
+_MAX_FOLDERS = 256
+_MAX_VERSIONS = 16_384
 _MAX_NAME = 4_096  # bytes
-_MAX_NOTES = 1 << 20  # bytes
+_MAX_NAMES = 1 << 20  # bytes of all names that it says
+_MAX_NOTES = 1 << 20  # bytes of all notes
 
 _NULL, _NEEDED, _STRTAB, _STRSZ, _SONAME, _RPATH, _TEXTREL, _BIND_NOW = 0, 1, 5, 10, 14, 15, 22, 24
 _RUNPATH, _FLAGS, _FLAGS_1, _VERDEF, _VERDEFNUM, _VERNEED, _VERNEEDNUM = (
@@ -127,7 +127,7 @@ class Elf:
 _KINDS = {"ET_REL": "rel", "ET_EXEC": "exec", "ET_DYN": "dyn", "ET_CORE": "core"}
 
 
-def read(data: bytes, what: str = "an ELF file") -> Elf:
+def read(data: Buffer, what: str = "an ELF file") -> Elf:
     """Read an ELF file.
 
     Args:
@@ -137,63 +137,25 @@ def read(data: bytes, what: str = "an ELF file") -> Elf:
     Raises:
         FormatError: if it is none, or damaged.
     """
-    from elftools.elf.elffile import ELFFile
-
-    doing = f"read {what}"
     try:
-        return _Reader(ELFFile(io.BytesIO(data)), data).elf()
+        return _Reader(headers.header(data), data).elf()
     except FormatError as error:
-        raise FormatError(doing, error.cause) from error
-    except _damages() as error:
-        raise FormatError(doing, f"it is no whole ELF file ({type(error).__name__})") from error
-
-
-def _damages() -> tuple[type[Exception], ...]:
-    """Give what reading a damaged file raises: pyelftools checks little, so most are Python's own."""
-    from elftools.common.exceptions import ELFError
-    from elftools.construct import ConstructError
-
-    return (
-        ELFError,
-        ConstructError,
-        struct.error,
-        ArithmeticError,
-        AssertionError,
-        AttributeError,
-        LookupError,
-        MemoryError,
-        NotImplementedError,
-        OSError,
-        RecursionError,
-        TypeError,
-        ValueError,
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class _Segment:
-    type: str | int
-    flags: int
-    offset: int
-    address: int
-    size: int
+        raise FormatError(f"read {what}", error.cause) from error
 
 
 class _Reader:
     """The parts of one file."""
 
-    def __init__(self, file: ELFFile, data: bytes) -> None:
+    def __init__(self, header: Header, data: Buffer) -> None:
         self._data = data
-        self._order = "<" if file.little_endian else ">"
-        self._bits = int(file.elfclass)
-        self._header: Any = file.header
-        if file.num_segments() > _MAX_SEGMENTS:
-            raise FormatError("", f"it has more than {_MAX_SEGMENTS} segments")
-        self._segments = [
-            _Segment(s["p_type"], s["p_flags"], s["p_offset"], s["p_vaddr"], s["p_filesz"])
-            for s in (segment.header for segment in file.iter_segments())
-        ]
-        self._loads = [segment for segment in self._segments if segment.type == "PT_LOAD"]
+        self._header = header
+        self._order = header.order
+        self._segments = header.segments
+        # In order of address, as they should be anyway; of overlapping ones the later is what is mapped.
+        loads = [segment for segment in header.segments if segment.type == headers.LOAD]
+        self._loads = sorted(loads, key=lambda load: load.address)
+        self._starts = [load.address for load in self._loads]
+        self._names_left = _MAX_NAMES
         self._tags = self._read_tags()
         self._strings = self._read_strings()
 
@@ -202,14 +164,14 @@ class _Reader:
         runpath = paths(_RUNPATH)
         flags_1 = self._first(_FLAGS_1)
         return Elf(
-            machine=str(self._header["e_machine"]),
-            bits=self._bits,
+            machine=self._header.machine,
+            bits=self._header.bits,
             big_endian=self._order == ">",
-            kind=_KINDS.get(self._header["e_type"], "other"),
+            kind=_KINDS.get(self._header.kind, "other"),
             interpreter=self._interpreter(),
             soname=self._name(tags[_SONAME][0]) if _SONAME in tags else "",
-            needed=tuple(self._name(at) for at in tags.get(_NEEDED, ())),
-            rpath=() if runpath else paths(_RPATH),
+            needed=self._needed(),
+            rpath=() if _RUNPATH in tags else paths(_RPATH),
             runpath=runpath,
             no_default=bool(flags_1 & _DF_1_NODEFLIB),
             needs=tuple(dict.fromkeys(self._version_needs())),
@@ -219,38 +181,47 @@ class _Reader:
             dynamic=bool(tags),
         )
 
+    def _needed(self) -> tuple[str, ...]:
+        wanted = self._tags.get(_NEEDED, [])
+        if len(wanted) > _MAX_NEEDED:
+            raise FormatError("", f"it needs more than {_MAX_NEEDED} libraries")
+        return tuple(self._name(at) for at in wanted)
+
     def _first(self, tag: int) -> int:
         return self._tags[tag][0] if tag in self._tags else 0
 
-    def _bytes(self, segment: _Segment) -> bytes:
-        data = self._data[segment.offset : segment.offset + segment.size]
+    def _bytes(self, segment: Segment) -> bytes:
+        data = bytes(self._data[segment.offset : segment.offset + segment.size])
         if len(data) != segment.size:
             raise FormatError("", "it ends before a segment does")
         return data
 
     def _at(self, address: int, size: int) -> bytes:
         """Give bytes by the address at which they are loaded."""
-        for load in self._loads:
-            if load.address <= address and address + size <= load.address + load.size:
+        before = bisect_right(self._starts, address)
+        if before:
+            load = self._loads[before - 1]
+            if address + size <= load.address + load.size:
                 start = load.offset + address - load.address
-                data = self._data[start : start + size]
+                data = bytes(self._data[start : start + size])
                 if len(data) == size:
                     return data
         raise FormatError("", f"nothing of it is loaded at {address:#x}")
 
     def _read_tags(self) -> dict[int, list[int]]:
         tags: dict[int, list[int]] = {}
-        for segment in self._segments:
-            if segment.type != "PT_DYNAMIC":
-                continue
-            row = struct.Struct(self._order + ("qQ" if self._bits == 64 else "iI"))
-            # Debugging symbols that were split off keep the header of a section whose bytes are elsewhere.
-            data = self._bytes(segment)[: _MAX_TAGS * row.size]
-            for tag, value in row.iter_unpack(data[: len(data) // row.size * row.size]):
-                if tag == _NULL:
-                    break
-                tags.setdefault(tag, []).append(value)
-            break
+        segment = next((each for each in self._segments if each.type == headers.DYNAMIC), None)
+        if segment is None:
+            return tags
+        row = struct.Struct(self._order + ("qQ" if self._header.bits == 64 else "iI"))
+        # Debugging symbols that were split off keep the header of a section whose bytes are elsewhere.
+        data = self._bytes(segment)
+        for number, (tag, value) in enumerate(row.iter_unpack(data[: len(data) // row.size * row.size])):
+            if tag == _NULL:
+                break
+            if number >= _MAX_TAGS:
+                raise FormatError("", f"its dynamic section has more than {_MAX_TAGS} rows")
+            tags.setdefault(tag, []).append(value)
         return tags
 
     def _read_strings(self) -> bytes:
@@ -262,23 +233,29 @@ class _Reader:
         end = self._strings.find(b"\0", at, at + _MAX_NAME)
         if not 0 <= at < len(self._strings) or end == -1:
             raise FormatError("", "a name in its dynamic section has no end")
+        self._names_left -= end - at
+        if self._names_left < 0:
+            raise FormatError("", f"the names in its dynamic section have more than {_MAX_NAMES >> 20} MiB")
         return self._strings[at:end].decode("utf-8", "surrogateescape")
 
     def _paths(self, tag: int) -> tuple[str, ...]:
         texts = [self._name(at) for at in self._tags.get(tag, ())[:1]]
-        return tuple(part for text in texts for part in text.split(":") if part)
+        found = tuple(dict.fromkeys(part for text in texts for part in text.split(":") if part))
+        if len(found) > _MAX_FOLDERS:
+            raise FormatError("", f"its run path has more than {_MAX_FOLDERS} folders")
+        return found
 
     def _interpreter(self) -> str:
         for segment in self._segments:
-            if segment.type == "PT_INTERP" and segment.size <= _MAX_NAME:
+            if segment.type == headers.INTERP and segment.size <= _MAX_NAME:
                 return self._bytes(segment).split(b"\0")[0].decode("utf-8", "surrogateescape")
         return ""
 
     def _chain(self, address: int, count: int, row: str, next_at: int) -> Iterator[tuple[int, tuple[int, ...]]]:
         """Give the address and fields of records each of which says how far the next one is."""
         form = struct.Struct(self._order + row)
-        if count > _MAX_NAMES:
-            raise FormatError("", f"it has a table of more than {_MAX_NAMES} versions")
+        if count > _MAX_VERSIONS:
+            raise FormatError("", f"it has a table of more than {_MAX_VERSIONS} versions")
         for _ in range(count):
             fields = form.unpack(self._at(address, form.size))
             yield address, fields
@@ -288,14 +265,15 @@ class _Reader:
 
     def _version_needs(self) -> Iterator[tuple[str, str]]:
         # Elf64_Verneed: version, cnt, file, aux, next; Elf64_Vernaux: hash, flags, other, name, next.
-        left = _MAX_NAMES
+        left = _MAX_VERSIONS
         for at, (_, count, file, aux, _) in self._chain(self._first(_VERNEED), self._first(_VERNEEDNUM), "HHIII", 4):
             left -= count
             if left < 0:
-                raise FormatError("", f"it needs more than {_MAX_NAMES} versions")
+                raise FormatError("", f"it needs more than {_MAX_VERSIONS} versions")
+            library = self._name(file)
             for _, (_, flags, _, name, _) in self._chain(at + aux, count, "IHHII", 4):
                 if not flags & _VER_FLG_WEAK:
-                    yield self._name(file), self._name(name)
+                    yield library, self._name(name)
 
     def _version_definitions(self) -> Iterator[str]:
         # Elf64_Verdef: version, flags, ndx, cnt, hash, aux, next; Elf64_Verdaux: name, next.
@@ -304,8 +282,10 @@ class _Reader:
                 yield from (self._name(name) for _, (name, _) in self._chain(at + fields[5], 1, "II", 1))
 
     def _dlopen(self) -> Iterator[Dlopen]:
+        left = _MAX_NOTES
         for segment in self._segments:
-            if segment.type == "PT_NOTE" and segment.size <= _MAX_NOTES:
+            left -= segment.size if segment.type == headers.NOTE else 0
+            if segment.type == headers.NOTE and left >= 0:
                 for owner, kind, data in self._notes(self._bytes(segment)):
                     if owner == b"FDO\0" and kind == _NOTE_DLOPEN:
                         yield from _dlopen_rows(data)
@@ -322,17 +302,17 @@ class _Reader:
     def _hardening(self, flags_1: int) -> Hardening:
         flags = self._first(_FLAGS)
         now = bool(flags & _DF_BIND_NOW or flags_1 & _DF_1_NOW or _BIND_NOW in self._tags)
-        has_relro = any(segment.type == "PT_GNU_RELRO" for segment in self._segments)
-        stacks = [segment.flags for segment in self._segments if segment.type == "PT_GNU_STACK"]
+        has_relro = any(segment.type == headers.RELRO for segment in self._segments)
+        stacks = [segment.flags for segment in self._segments if segment.type == headers.STACK]
         static = not self._tags
         return Hardening(
-            pie=self._header["e_type"] != "ET_EXEC",
+            pie=self._header.kind != "ET_EXEC",
             relro="none" if not has_relro else "full" if now or static else "partial",
             nx=bool(stacks) and not stacks[0] & 1,
             rwx=any(load.flags & 3 == 3 for load in self._loads),
             textrel=bool(flags & _DF_TEXTREL or _TEXTREL in self._tags),
             canary=b"\0__stack_chk_" in self._strings,
-            fortified=b"_chk\0" in self._strings.replace(b"__stack_chk_", b""),
+            fortified=b"_chk\0" in self._strings,
         )
 
 

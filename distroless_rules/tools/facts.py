@@ -14,9 +14,9 @@ __all__ = ["TOOL"]
 
 def _perform(bench: Workbench) -> None:
     with Files(bench) as files:
-        found = scan.scan(files.entries(), files.read)
+        found = scan.scan(files.entries(), files.read, files.whole)
     with bench.output("facts") as sink:
         sink.write(facts.dumps(found))
 
 
-TOOL = Tool("Facts", "1", _perform)
+TOOL = Tool("Facts", "2", _perform)

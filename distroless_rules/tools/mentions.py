@@ -19,4 +19,4 @@ def _perform(bench: Workbench) -> None:
         sink.write(mentions.dumps(found))
 
 
-TOOL = Tool("Mentions", "2", _perform)
+TOOL = Tool("Mentions", "3", _perform)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack
+from mmap import ACCESS_READ, mmap
 
 from distroless_rules.deb import package
 from distroless_rules.errors import FormatError
@@ -27,6 +28,7 @@ class Files(ExitStack):
         self._bench = bench
         self._inputs = {file.digest.hash: file for file in bench.inputs.values()}
         self._descriptors: dict[str, int] = {}
+        self._mapped: dict[str, memoryview] = {}
 
     def entries(self) -> Iterator[Entry]:
         """Give every file, at its path where that is known."""
@@ -52,6 +54,19 @@ class Files(ExitStack):
                 raise FormatError(f'read "/{entry.path}"', "its archive ends before it does")
             data += more
         return data
+
+    def whole(self, entry: Entry) -> memoryview:
+        """Give a file as it is mapped into memory; it is not to be used after this."""
+        self._bench.check()
+        known = self._mapped.get(entry.source)
+        if known is None:
+            known = self._mapped[entry.source] = self._map(self._descriptor(entry.source))
+        return known[entry.offset : entry.offset + entry.size]
+
+    def _map(self, descriptor: int) -> memoryview:
+        if not os.fstat(descriptor).st_size:  # which cannot be mapped
+            return memoryview(b"")
+        return memoryview(mmap(descriptor, 0, access=ACCESS_READ))
 
     def _descriptor(self, source: str) -> int:
         known = self._descriptors.get(source)

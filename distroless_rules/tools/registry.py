@@ -15,17 +15,17 @@ __all__ = ["MNEMONICS", "Registry"]
 
 _TOOLS = {
     "BuildRoot": ("build_root", "2"),
-    "Compose": ("compose", "10"),
+    "Compose": ("compose", "11"),
     "DebUnpack": ("deb_unpack", "1"),
     "ExpandTemplate": ("expand_template", "1"),
-    "Facts": ("facts", "1"),
+    "Facts": ("facts", "2"),
     "Image": ("image", "1"),
     "ImageIndex": ("image_index", "1"),
     "ImageTest": ("image_test", "1"),
     "Layer": ("layer", "1"),
-    "Mentions": ("mentions", "2"),
+    "Mentions": ("mentions", "3"),
     "NodeModules": ("node_modules", "1"),
-    "Unreached": ("unreached", "1"),
+    "Unreached": ("unreached", "2"),
     "Wheels": ("wheels", "1"),
     "WriteFile": ("write_file", "1"),
 }

@@ -6,11 +6,21 @@ name that a tar archive can hold survives unchanged. The root folder is ``""``.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from distroless_rules.errors import FormatError
 
-__all__ = ["MAX_PATH_BYTES", "clean", "decode", "encode", "fold_usr", "parents", "resolve_link", "sort_key"]
+__all__ = [
+    "MAX_PATH_BYTES",
+    "above",
+    "clean",
+    "decode",
+    "encode",
+    "fold_usr",
+    "parents",
+    "resolve_link",
+    "sort_key",
+]
 
 MAX_PATH_BYTES = 4096  # Linux PATH_MAX; archives may hold more, an image that runs cannot
 
@@ -47,6 +57,17 @@ def parents(path: str) -> Iterator[str]:
     while at != -1:
         yield path[:at]
         at = path.find("/", at + 1)
+
+
+def above(paths: Iterable[str]) -> set[str]:
+    """Give the folders above any of ``paths``, without the root."""
+    found: set[str] = set()
+    for path in paths:
+        folder = path.rpartition("/")[0]
+        while folder and folder not in found:
+            found.add(folder)
+            folder = folder.rpartition("/")[0]
+    return found
 
 
 def sort_key(path: str) -> bytes:

@@ -53,6 +53,7 @@ def make_elf(
     load: int = 4,
     tags: Sequence[tuple[int, int]] = (),
     static: bool = False,
+    segments: Sequence[tuple[int, int, int, int, int]] = (),
 ) -> bytes:
     """Give an ELF file.
 
@@ -78,6 +79,7 @@ def make_elf(
         load: flags of the segment.
         tags: further rows of the dynamic section.
         static: whether there is no dynamic section.
+        segments: further program headers: type, flags, offset, address, size.
     """
     order, wide = ">" if big_endian else "<", bits == 64
     header, row, word = (64, 56, "Q") if wide else (52, 32, "I")
@@ -89,8 +91,8 @@ def make_elf(
     need_rows = _needs(order, strings, needs, weak)
     define_rows = _defines(order, strings, soname or "itself", defines)
     note = _note(order, dlopen)
-    segments = 2 + (not static) + bool(interpreter) + (stack is not None) + relro
-    start = header + segments * row
+    count = 2 + (not static) + bool(interpreter) + (stack is not None) + relro + len(segments)
+    start = header + count * row
     parts: dict[str, tuple[int, int]] = {}
     body = b""
     named = {
@@ -115,28 +117,33 @@ def make_elf(
     parts["dynamic"] = (start + len(body), len(dynamic))
     body += dynamic
     size = start + len(body)
-    table = [(1, load, 0, size), (4, 4, *parts["note"])]
+    table = [(1, load, 0, 0, size), *segments, _plain(4, 4, *parts["note"])]
     if not static:
-        table.append((2, 6, *parts["dynamic"]))
+        table.append(_plain(2, 6, *parts["dynamic"]))
     if interpreter:
-        table.append((3, 4, *parts["interpreter"]))
+        table.append(_plain(3, 4, *parts["interpreter"]))
     if stack is not None:
-        table.append((0x6474E551, stack, 0, 0))
+        table.append((0x6474E551, stack, 0, 0, 0))
     if relro:
-        table.append((0x6474E552, 4, *parts["dynamic"]))
+        table.append(_plain(0x6474E552, 4, *parts["dynamic"]))
     programs = b"".join(_program(order, wide, *each) for each in table)
     ident = b"\x7fELF" + bytes([2 if wide else 1, 2 if big_endian else 1, 1]) + bytes(9)
     rest = struct.pack(
         f"{order}HHI{word}{word}{word}IHHHHHH",
-        *(_KINDS[kind], MACHINES[machine], 1, 0, header, 0, 0, header, row, segments, 0, 0, 0),
+        *(_KINDS[kind], MACHINES[machine], 1, 0, header, 0, 0, header, row, count, 0, 0, 0),
     )
     return ident + rest + programs + body
 
 
-def _program(order: str, wide: bool, kind: int, flags: int, offset: int, size: int) -> bytes:
+def _plain(kind: int, flags: int, offset: int, size: int) -> tuple[int, int, int, int, int]:
+    """Give a program header of what is loaded where it stands in the file."""
+    return kind, flags, offset, offset, size
+
+
+def _program(order: str, wide: bool, kind: int, flags: int, offset: int, address: int, size: int) -> bytes:
     if wide:
-        return struct.pack(f"{order}IIQQQQQQ", kind, flags, offset, offset, offset, size, size, 8)
-    return struct.pack(f"{order}IIIIIIII", kind, offset, offset, offset, size, size, flags, 4)
+        return struct.pack(f"{order}IIQQQQQQ", kind, flags, offset, address, address, size, size, 8)
+    return struct.pack(f"{order}IIIIIIII", kind, offset, address, address, size, size, flags, 4)
 
 
 def _needs(order: str, strings: _Strings, needs: Sequence[tuple[str, str]], weak: Sequence[tuple[str, str]]) -> bytes:

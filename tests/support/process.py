@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import os
 import pickle
+import resource
 import signal
 import sys
 import threading
 import traceback
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from distroless_rules.errors import DistrolessError
 
-__all__ = ["NOBODY", "Child", "become_nobody", "in_child", "killed_at", "start"]
+__all__ = ["NOBODY", "Child", "become_nobody", "bounded", "in_child", "killed_at", "start"]
 
 NOBODY = 65534
 
@@ -71,6 +73,23 @@ def start(function: Callable[[], Any]) -> Child:
 def in_child(function: Callable[[], Any]) -> Any:
     """Run ``function`` in a forked child and give what it returns or raise the DistrolessError that it raises."""
     return start(function).wait()
+
+
+def bounded(function: Callable[[], Any], seconds: int = 60, mebibytes: int = 1024) -> Any:
+    """Run ``function`` as ``in_child`` does, in so much processor time and address space above what there is now.
+
+    Both are meant to be far more than it needs: what is killed, or runs out of memory, is of another order.
+    """
+
+    def limited() -> Any:
+        here = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+        resource.setrlimit(resource.RLIMIT_AS, (here + (mebibytes << 20),) * 2)
+        resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
+        return (function(),)
+
+    found = in_child(limited)
+    assert found is not None, f"it took more than {seconds} s of processor time"
+    return found[0]
 
 
 def become_nobody() -> None:
