@@ -9,14 +9,13 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from distroless_rules.actions.action import Action
 from distroless_rules.actions.command import ROOT, Command
-from distroless_rules.errors import ActionError, TestError
-from distroless_rules.execution import events
+from distroless_rules.execution import events, failing
 from distroless_rules.execution.collecting import collect
 from distroless_rules.execution.pool import Pool
 from distroless_rules.execution.staging import Stage, stage
@@ -27,19 +26,12 @@ from distroless_rules.storage.store import ActionResult, LocalStore, copy_in
 from distroless_rules.values.digest import Digest
 
 if TYPE_CHECKING:
-    from distroless_rules.sandbox.request import Ended, Request
+    from distroless_rules.sandbox.request import Request
 
-__all__ = ["RunExecutor"]
+__all__ = ["VERSION", "RunExecutor"]
 
-_VERSION = "run 1"  # changed when the same command may leave other outputs
-_MEMORY = 8 << 30  # bytes that all processes of an action may use together
-_PROCESSES = 1024
-_OUTPUT = 64 << 20  # bytes that an action may print
-_FILE = 16 << 30  # bytes of the largest file that it may write
-_SHOWN = 1 << 14  # bytes of what it printed that are shown, at most
-_LINES = 100  # lines of that
-_SHELL = ("/bin/sh", "-e", "-c")  # how actions.run_shell starts a script
-_LOGGED = 1 << 20  # bytes that are kept of what a test printed that failed
+VERSION = "run 1"
+"""Of what a sandbox is and what is taken from it; changed when the same command may leave other outputs."""
 
 
 class RunExecutor:
@@ -81,7 +73,7 @@ class RunExecutor:
 
     def version(self, action: Action) -> str:
         """Give the version of what a sandbox is and what is taken from it."""
-        return _VERSION
+        return VERSION
 
     def prepare(self, action: Action) -> None:
         """Import what makes sandboxes."""
@@ -116,8 +108,9 @@ class RunExecutor:
                 self._supply.recheck(named.artifact, inputs[named.name])
             if ended.status or ended.limit:
                 kept = self._keep
-                error = _failed_test if command.log else _failed
-                raise error(action, ended, request, spent, sandbox().command(request) if kept else None)
+                enter = sandbox().command(request) if kept else None
+                ending = failing.Ending(ended.status, ended.limit, failing.tail_of(request.output), spent, enter)
+                raise failing.error(action, command, ending)
             return self._take(action, staged, request, spent, command.log)
         except OSError as error:
             raise folder.refused(f"prepare {action.mnemonic} for {action.owner}", error) from error
@@ -132,8 +125,8 @@ class RunExecutor:
         if log:
             outputs[log] = printed or copy_in(self._store, b"")
         elif printed:
-            self._listener(events.ActionPrinted(action, _printed(request.output, _SHOWN)))
-        return ActionResult(outputs, spent, _VERSION, printed)
+            self._listener(events.ActionPrinted(action, failing.tail(*failing.tail_of(request.output))))
+        return ActionResult(outputs, spent, VERSION, printed)
 
     def _folder(self) -> Path:
         with self._guard:
@@ -169,53 +162,8 @@ class RunExecutor:
             arguments=command.arguments,
             environment=command.environment,
             output=work / "output",
-            limits=Limits(command.seconds, _MEMORY, _PROCESSES, _OUTPUT, _FILE),
+            limits=Limits(command.seconds, failing.MEMORY, failing.PROCESSES, failing.OUTPUT, failing.FILE),
         )
-
-
-def _failed(action: Action, ended: Ended, request: Request, spent: int, enter: list[str] | None) -> ActionError:
-    """Say how a command ended, what it printed, and how to run it again."""
-    parts = [_cause(ended, request)]
-    if printed := _printed(request.output, _SHOWN):
-        parts.append(f"  it printed:\n{printed}")
-    parts.append(f"  command: {_shown_command(request.arguments)}")
-    return ActionError(f"perform {action.mnemonic} for {action.owner}", "\n".join([*parts, *_again(enter)]))
-
-
-def _shown_command(arguments: Sequence[str]) -> str:
-    """Write a command for people: of a script of many lines, which ``--sandbox-debug`` shows, the arguments only."""
-    import shlex
-
-    if tuple(arguments[:3]) == _SHELL and "\n" in arguments[3]:
-        return shlex.join([*_SHELL, "...", *arguments[4:]]) + "; --sandbox-debug shows all of it"
-    return shlex.join(arguments)
-
-
-def _failed_test(action: Action, ended: Ended, request: Request, spent: int, enter: list[str] | None) -> TestError:
-    """Say how a test ended; what it printed is its own part of the error."""
-    failed = TestError(
-        f"perform {action.mnemonic} for {action.owner}", "\n".join([_cause(ended, request), *_again(enter)])
-    )
-    failed.printed, failed.milliseconds = _printed(request.output, _LOGGED), spent
-    failed.timeout = ended.limit == "time"
-    return failed
-
-
-def _cause(ended: Ended, request: Request) -> str:
-    causes = {
-        "time": f"it was ended after {request.limits.seconds:g} seconds",
-        "memory": f"it was ended: it used more than {request.limits.memory >> 20} MiB of memory",
-        "processes": f"it was ended: it had more than {request.limits.processes} processes",
-        "output": f"it was ended: it printed more than {request.limits.output >> 20} MiB",
-    }
-    signal = ended.status - 128
-    return causes.get(ended.limit) or (f"signal {signal} ended it" if signal > 0 else f"exit status {ended.status}")
-
-
-def _again(enter: list[str] | None) -> list[str]:
-    import shlex
-
-    return [] if enter is None else [f"  to run it again in its sandbox: {shlex.join(enter)}"]
 
 
 def _size(path: Path) -> int:
@@ -223,22 +171,3 @@ def _size(path: Path) -> int:
         return path.stat().st_size
     except FileNotFoundError:
         return 0
-
-
-def _printed(path: Path, most: int) -> str:
-    """Give the end of what a command printed, fit to be shown on a terminal: ``most`` bytes, or some lines less."""
-    try:
-        with path.open("rb") as file:
-            size = file.seek(0, os.SEEK_END)
-            file.seek(max(0, size - most))
-            data = file.read(most)
-    except FileNotFoundError:
-        return ""
-    text = "".join(
-        letter if letter.isprintable() or letter in "\n\t" else "�" for letter in data.decode("utf-8", "replace")
-    )
-    lines = text.strip("\n").split("\n")
-    lines_shown = len(lines) if most > _SHOWN else _LINES
-    if size <= most and len(lines) <= lines_shown:
-        return "\n".join(lines)
-    return "\n".join(["[... the beginning is left out]", *lines[-lines_shown:]])
