@@ -8,18 +8,35 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Collection, Iterable, Mapping
-from pathlib import Path
-from typing import Protocol
+from typing import BinaryIO, Literal, Protocol
 
 from distroless_rules.storage.faults import Code, RemoteError
 from distroless_rules.storage.messages import ActionResult
 from distroless_rules.storage.traffic import Traffic
 from distroless_rules.values.digest import EMPTY, Digest
 
-__all__ = ["Receiver", "Remote", "Write", "without_empty"]
+__all__ = ["Bytes", "Receiver", "Remote", "Write", "without_empty"]
 
 Write = Callable[[bytes], object]
 """Takes the next bytes of a blob."""
+
+
+class Bytes(Protocol):
+    """What can be read, as a ``Path`` can."""
+
+    def read_bytes(self) -> bytes:
+        """Give all bytes.
+
+        Raises:
+            OSError: if they cannot be read.
+        """
+
+    def open(self, mode: Literal["rb"], buffering: Literal[0]) -> BinaryIO:
+        """Open them, to be read from the start.
+
+        Raises:
+            OSError: if they cannot be read.
+        """
 
 
 class Remote(Protocol):
@@ -55,8 +72,8 @@ class Remote(Protocol):
             RemoteError: if it does not answer.
         """
 
-    def send(self, blobs: Mapping[Digest, Path]) -> None:
-        """Have it keep blobs, the bytes of which are in files.
+    def send(self, blobs: Mapping[Digest, Bytes]) -> None:
+        """Have it keep blobs, the bytes of which are in files or elsewhere.
 
         Raises:
             RemoteError: if it does not take them all.

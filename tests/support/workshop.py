@@ -16,7 +16,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,16 +26,22 @@ from distroless_rules.actions.artifact import Artifact, Root
 from distroless_rules.errors import DistrolessError, FetchError
 from distroless_rules.execution import events
 from distroless_rules.execution.cached import Cached
+from distroless_rules.execution.engine import GrpcEngine
 from distroless_rules.execution.executor import Executor
 from distroless_rules.execution.kinds import ByKind
 from distroless_rules.execution.pool import Pool
+from distroless_rules.execution.remote import RemoteExecutor
+from distroless_rules.execution.roots import Roots
 from distroless_rules.execution.run import RunExecutor
 from distroless_rules.execution.scheduler import Outcome, execute
 from distroless_rules.execution.sources import Sources, table_path
 from distroless_rules.execution.supply import Supply
 from distroless_rules.execution.tool import ToolExecutor
 from distroless_rules.execution.trees import Trees
+from distroless_rules.execution.uploads import Uploads
 from distroless_rules.storage.disk import DiskStore
+from distroless_rules.storage.endpoint import Identity, parse
+from distroless_rules.storage.remote_grpc import GrpcCache
 from distroless_rules.storage.store import copy_in
 from distroless_rules.tools.tool import Tool, Workbench
 from distroless_rules.values.digest import Digest
@@ -157,6 +163,7 @@ class Workshop:
         jobs: threads.
         mirror: path of a locked file -> what a download of it gives: bytes, or an error.
         keep: whether the sandboxes of actions that fail stay.
+        engine: the address of the engine that runs commands; ``""``: this machine.
     """
 
     folder: Path
@@ -164,6 +171,7 @@ class Workshop:
     jobs: int = 2
     mirror: dict[str, bytes | DistrolessError] = field(default_factory=dict)
     keep: bool = False
+    engine: str = ""
 
     @property
     def root(self) -> Path:
@@ -189,10 +197,13 @@ class Workshop:
             sources = Sources(self.root, table_path(self.cache, self.root))
             supply = Supply(store, sources, _Mirror(self.mirror, store))
             trees = Trees(self.cache, store)
-            commands = RunExecutor(self.cache, supply, store, pool, trees, keep=self.keep)
-            tools = ToolExecutor(self.tools, supply, store, pool, trees)
-            executor = Cached(ByKind(tools, commands), store, store)
-            yield Open(store, sources, supply, pool, executor)
+            commands: Executor = RunExecutor(self.cache, supply, store, pool, trees, keep=self.keep)
+            with ExitStack() as stack:
+                if self.engine:
+                    commands = stack.enter_context(_remote(self.engine, supply, store, pool))
+                tools = ToolExecutor(self.tools, supply, store, pool, trees)
+                executor = Cached(ByKind(tools, commands), store, store)
+                yield Open(store, sources, supply, pool, executor)
 
     def build(
         self,
@@ -224,6 +235,17 @@ class Workshop:
     def read(self, built: Build, artifact: Artifact) -> bytes:
         """Give the bytes of a wanted artifact, as they are on the disk."""
         return self.blob(built.outcome.digests[artifact]).read_bytes()
+
+
+@contextmanager
+def _remote(address: str, supply: Supply, store: DiskStore, pool: Pool) -> Iterator[RemoteExecutor]:
+    endpoint = parse(address, Identity())
+    cache = GrpcCache(endpoint, 10)
+    try:
+        engine, roots = GrpcEngine(cache, endpoint.path), Roots(store, store)
+        yield RemoteExecutor(engine, Uploads(engine, store, roots), supply, store, roots, pool.check)
+    finally:
+        cache.close()
 
 
 class _Mirror:
