@@ -30,6 +30,7 @@ _MAX_OWNER = (1 << 32) - 1
 _MAX_NAME = 255  # bytes; Linux NAME_MAX
 _ZEROS = bytes(BLOCK)
 _KINDS = {"0": Kind.FILE, "7": Kind.FILE, "1": Kind.HARDLINK, "2": Kind.SYMLINK, "5": Kind.DIRECTORY}
+_DEVICES = {"3": Kind.CHARACTER_DEVICE, "4": Kind.BLOCK_DEVICE, "6": Kind.FIFO}
 _REFUSED = {
     "3": "a character device",
     "4": "a block device",
@@ -54,13 +55,14 @@ def read(file: BinaryIO, source: str, what: str = "tar archive") -> Iterator[Ent
     return entries(iter(lambda: file.read(_READ), b""), what, source)
 
 
-def entries(pieces: Iterable[bytes], what: str, source: str = "") -> Iterator[Entry]:
+def entries(pieces: Iterable[bytes], what: str, source: str = "", *, devices: bool = False) -> Iterator[Entry]:
     """Give the entries of an archive whose bytes come in pieces; every piece is taken, to the last.
 
     Args:
         pieces: the archive's bytes.
         what: what is read, for messages.
         source: what the entries of files name as the blob that holds their bytes.
+        devices: whether devices and named pipes are given as entries of their kind, and not refused.
 
     Raises:
         FormatError: if it is malformed or hostile.
@@ -76,7 +78,7 @@ def entries(pieces: Iterable[bytes], what: str, source: str = "") -> Iterator[En
             continue
         header.extend({**shared, **extended}, what)
         extended = {}
-        yield from model.add(_entry(header, stream, source, what))
+        yield from model.add(_entry(header, stream, source, what, devices))
     stream.finish()
 
 
@@ -100,10 +102,13 @@ def _extend(header: Header, stream: _Stream, shared: dict[str, bytes], extended:
         raise FormatError(f"read {what}", f"extended headers of more than {_MAX_RECORDS} records")
 
 
-def _entry(header: Header, stream: _Stream, source: str, what: str) -> Entry:
+def _entry(header: Header, stream: _Stream, source: str, what: str, devices: bool) -> Entry:
     path = clean(header.path, what=what)
     if max(header.uid, header.gid) > _MAX_OWNER:
         raise FormatError(f"read {what}", f'"{path}" belongs to {header.uid}:{header.gid}, which no file can')
+    kind = _DEVICES.get(header.type) if devices else None
+    if kind is not None:
+        return Entry(path, kind, header.mode, header.uid, header.gid, xattrs=header.xattrs, mtime=header.mtime)
     if refused := _REFUSED.get(header.type):
         raise FormatError(f"read {what}", f'"{path}" is {refused}')
     kind = _KINDS.get(header.type)

@@ -238,7 +238,7 @@ def test_same_tree_as_umoci(tmp_path: Path) -> None:
 _NAMES = st.sampled_from(["a", "b", "c", "a", "b", ".wh.a", ".wh..wh..opq"])
 _PATHS = st.lists(_NAMES, min_size=1, max_size=4).map("/".join)
 _TARGETS = st.lists(st.sampled_from(["", "a", "b", "c", "..", "."]), min_size=1, max_size=5).map("/".join)
-_MEMBERS = st.one_of(
+MEMBERS = st.one_of(
     st.builds(directory, _PATHS, st.sampled_from([0o755, 0o555])),
     st.builds(lambda path: file(path, b"x"), _PATHS),
     st.builds(symlink, _PATHS, _TARGETS.filter(bool)),
@@ -247,7 +247,7 @@ _MEMBERS = st.one_of(
 
 
 @settings(max_examples=150, deadline=None)
-@given(st.lists(st.lists(_MEMBERS, max_size=5), min_size=1, max_size=4))
+@given(st.lists(st.lists(MEMBERS, max_size=5), min_size=1, max_size=4))
 def test_model_and_disk_agree_and_nothing_is_outside(layers: list[list[Member]]) -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
