@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from distroless_rules import outputs, records, state
+from distroless_rules import outputs, state
 from distroless_rules.actions.analysed import Analysis
 from distroless_rules.errors import (
     ActionError,
@@ -86,8 +86,10 @@ def build(project: Project, request: Request, options: Options, listener: events
         outcome, placed, results = _made(project, machine, analysis, options.keep_going)
         failures = tuple(failure.error for failure in outcome.failures)
         if not failures:
+            from distroless_rules import records
+
             stamp.save(results, placed.marks())
-            records.save(project, request, stamp.graph, analysis, outcome.made, machine)
+            records.save(project, request, stamp.graph, analysis, outcome.made, results, machine)
     return Built(results, outcome.counts, failures, analysis.messages)
 
 

@@ -51,6 +51,7 @@ __all__ = [
     "TestError",
     "TrustError",
     "did_you_mean",
+    "escaped",
 ]
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")  # what a terminal would obey, or not encode
@@ -92,7 +93,7 @@ class DistrolessError(Exception):
         place = f"{self.at}: " if self.at else ""
         hint = f"; {self.hint}" if self.hint else ""
         text = f"{place}cannot {self.doing}: {self.cause}{hint}"
-        return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
+        return escaped(text)
 
     def __reduce__(self) -> tuple[object, ...]:
         """Keep every field when the error crosses from the evaluating process."""
@@ -197,6 +198,11 @@ class InternalError(DistrolessError):
 
     def __str__(self) -> str:
         return f"internal error: {super().__str__()}"
+
+
+def escaped(text: str) -> str:
+    """Give a text with what a terminal would obey, or not encode, written out in hexadecimal."""
+    return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
 
 
 def did_you_mean(word: str, known: object) -> str:

@@ -1,7 +1,7 @@
 """What builds were made of, kept for ``explain``: an action graph and the digests that went through it, each in a file.
 
-A build with nothing to do leaves no record, nor does one that found what the same request found before. Of a workspace
-the last ``MAX_RECORDS`` stay. A record names its action graph and what that followed from by digest; many records of a
+A build with nothing to do leaves no record, nor does one that is the same as the last record. Of a workspace the last
+``MAX_RECORDS`` stay. A record names its action graph and what that followed from by digest; many records of a
 request share them.
 """
 
@@ -11,12 +11,15 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from distroless_rules import __version__
 from distroless_rules.actions.artifact import Root
+from distroless_rules.execution.key import FORMAT
+from distroless_rules.outputs import Result
 from distroless_rules.storage import notes
 from distroless_rules.storage.folder import STATES, refused
 from distroless_rules.values.digest import Digest
@@ -43,6 +46,7 @@ def save(
     graph: tuple[Path, str],
     analysis: Analysis,
     made: Mapping[str, Digest],
+    results: Iterable[Result],
     machine: Machine,
 ) -> None:
     """Leave the record of a build that is complete.
@@ -53,22 +57,23 @@ def save(
         graph: where the action graph is, and the SHA-256 of its text.
         analysis: the action graph.
         made: path of each derived artifact that was made or known -> digest.
+        results: what was put in place.
         machine: knows the versions of what performs actions, and the digests of source files.
 
     Raises:
         StorageError: if the cache folder cannot be written.
     """
     folder = _folder(project)
-    body = json.dumps(_body(request, graph[1], analysis, made, machine), separators=(",", ":"))
+    body = json.dumps(_body(request, graph[1], analysis, made, results, machine), separators=(",", ":"))
     asked = json.dumps(
         [[str(pattern) for pattern in request.patterns], request.platform, sorted(request.define.items())]
     )
     name = hashlib.sha256(asked.encode()).hexdigest()[:12]
     check = hashlib.sha256(body.encode()).hexdigest()[:12]
-    last = next((path.name for path in _newest(folder) if path.name.split(".")[1] == name), "")
+    last = next((path.name for path in _newest(folder)), "")
     if analysis.declared:
         notes.write_checked(folder / f"{graph[1]}.declared", analysis.declared, _DOING)
-    if last.split(".")[2:3] == [check]:
+    if last.split(".")[1:3] == [name, check]:
         return
     _share(graph[0], folder / f"{graph[1]}.graph")
     notes.write_checked(folder / f"{time.time_ns():020}.{name}.{check}.record", body, _DOING)
@@ -76,7 +81,12 @@ def save(
 
 
 def _body(
-    request: Request, graph: str, analysis: Analysis, made: Mapping[str, Digest], machine: Machine
+    request: Request,
+    graph: str,
+    analysis: Analysis,
+    made: Mapping[str, Digest],
+    results: Iterable[Result],
+    machine: Machine,
 ) -> dict[str, Any]:
     """Give a record as JSON values; digests of outputs are in the order of the graph's actions."""
     versions: dict[str, int] = {}
@@ -92,8 +102,12 @@ def _body(
             artifact = named.artifact
             if artifact.root is Root.SOURCE and artifact.path not in sources:
                 sources[artifact.path] = str(machine.supply.digest(artifact))
+    for file in (file for wanted in analysis.wanted for file in wanted.files if file.root is Root.SOURCE):
+        sources[file.path] = str(machine.supply.digest(file))
     return {
         "format": _FORMAT,
+        "program": __version__,
+        "keys": FORMAT,
         "patterns": [str(pattern) for pattern in request.patterns],
         "platform": request.platform or str(HOST),
         "define": dict(sorted(request.define.items())),
@@ -101,6 +115,7 @@ def _body(
         "versions": list(versions),
         "outputs": outputs,
         "sources": sources,
+        "results": [[result.label, result.digest] for result in results],
     }
 
 

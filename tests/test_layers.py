@@ -49,12 +49,16 @@ ARROWS = {
     "outputs": f"{_SPINE} project",
     "state": f"{_SPINE} project outputs",
     "machine": f"{_SPINE} project outputs fetching",
-    "records": f"{_SPINE} project outputs fetching machine",
+    "records": f"__init__ {_SPINE} project outputs fetching machine",
     "unreached": f"{_SPINE} project build machine",
     "why": f"{_SPINE} project build machine",
+    "explaining": f"{_SPINE} project outputs records",
     "testing": f"{_SPINE} project outputs state records machine build",
     "build": f"{_SPINE} project outputs state records machine",
-    "cli": f"__init__ {_SPINE} project outputs state records fetching asking machine build testing unreached why",
+    "cli": (
+        f"__init__ {_SPINE} project outputs state records fetching asking machine build explaining testing"
+        " unreached why"
+    ),
 }
 """Each part with all that it may import; one that is new needs a place here."""
 

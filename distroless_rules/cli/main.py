@@ -25,6 +25,7 @@ _VERBS = {
     "query": "Ask what targets there are and what they need.",
     "plan": "Show the stages of an image and what is cached of them.",
     "why": "Show how a file or deb came into an image.",
+    "explain": "Show why a digest is not that of the build before.",
     "inspect": "Show what is in an image.",
     "docs": "Describe rules, macros and providers as Markdown.",
     "lint": "Look at BUILD and .bzl files without evaluating them.",
