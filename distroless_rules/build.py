@@ -25,7 +25,7 @@ from distroless_rules.project import Project
 from distroless_rules.values.request import Request
 
 if TYPE_CHECKING:
-    from distroless_rules.execution.scheduler import Outcome
+    from distroless_rules.execution.outcome import Outcome
     from distroless_rules.loading.files import Seen
     from distroless_rules.machine import Machine
 
@@ -57,12 +57,14 @@ class Built:
         results: each target asked for, with what is in its place in the output folder.
         counts: how many actions ended how; None when nothing had changed.
         failures: what could not be made, under ``keep_going``.
+        traffic: how many bytes went to the shared cache and came from it.
         messages: what BUILD files printed.
     """
 
     results: tuple[outputs.Result, ...]
     counts: events.Counts | None
     failures: tuple[DistrolessError, ...] = ()
+    traffic: tuple[int, int] = (0, 0)
     messages: tuple[str, ...] = ()
 
 
@@ -90,18 +92,25 @@ def build(project: Project, request: Request, options: Options, listener: events
 
             stamp.save(results, placed.marks())
             records.save(project, request, stamp.graph, analysis, outcome.made, results, machine)
-    return Built(results, outcome.counts, failures, analysis.messages)
+    return Built(results, outcome.counts, failures, machine.traffic, analysis.messages)
 
 
 def _made(
     project: Project, machine: Machine, analysis: Analysis, keep_going: bool
 ) -> tuple[Outcome, outputs.Outputs, tuple[outputs.Result, ...]]:
-    """Execute, and put outputs in place; what vanishes from the cache in between is made again."""
+    """Execute, and put outputs in place; what vanishes from a cache in between is made again."""
+    from distroless_rules.execution.outcome import Diverged
     from distroless_rules.storage.store import MissingBlobError
 
     tries = 3
     while True:
-        outcome = machine.execute(analysis, keep_going)
+        try:
+            outcome = machine.execute(analysis, keep_going)
+        except Diverged:
+            tries -= 1
+            if not tries:
+                raise
+            continue
         for failure in outcome.failures:
             blamed = isinstance(failure.error, (ActionError, AnalysisError, FetchError, FormatError, TrustError))
             if failure.action and blamed and failure.error.at is None:
@@ -110,6 +119,7 @@ def _made(
             raise outcome.failures[0].error
         placed = outputs.Outputs(project.outputs, outcome.digests, machine.store)
         complete = [w for w in analysis.wanted if all(a in outcome.digests for a in outputs.artifacts(w))]
+        machine.store.bring(outcome.digests[a] for w in complete for a in outputs.artifacts(w))
         try:
             return outcome, placed, tuple(map(placed.place, complete))
         except MissingBlobError:

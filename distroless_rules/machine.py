@@ -11,18 +11,21 @@ from collections.abc import Container
 from distroless_rules import outputs
 from distroless_rules.actions.action import Action
 from distroless_rules.actions.analysed import Analysis
+from distroless_rules.errors import Interrupted
 from distroless_rules.execution import events
 from distroless_rules.execution.cached import Cached
 from distroless_rules.execution.kinds import ByKind
+from distroless_rules.execution.outcome import Outcome
 from distroless_rules.execution.pool import Pool
 from distroless_rules.execution.run import RunExecutor
-from distroless_rules.execution.scheduler import Outcome, execute
+from distroless_rules.execution.scheduler import execute
 from distroless_rules.execution.sources import Sources, table_path
 from distroless_rules.execution.supply import Supply
 from distroless_rules.execution.tool import ToolExecutor
 from distroless_rules.execution.trees import Trees
 from distroless_rules.fetching import DebFetcher
 from distroless_rules.project import Project
+from distroless_rules.sharing import open_shared
 from distroless_rules.storage.disk import DiskStore
 from distroless_rules.tools.registry import Registry
 
@@ -40,7 +43,7 @@ class Machine:
         again: actions that are performed though their results are known.
 
     Attributes:
-        store: the blobs and action results on this machine's disk.
+        store: the blobs and action results on this machine's disk, and those of the shared cache behind it.
         supply: gives inputs.
         executor: performs actions.
     """
@@ -54,7 +57,9 @@ class Machine:
         sandbox_debug: bool = False,
         again: Container[Action] = frozenset(),
     ) -> None:
-        self.store = DiskStore(project.cache)
+        local = DiskStore(project.cache)
+        self._shared = open_shared(project, local)
+        self.store = self._shared or local
         self._listener = listener
         self._sources = Sources(project.root, table_path(project.cache, project.root))
         jobs = jobs or len(os.sched_getaffinity(0))
@@ -66,7 +71,7 @@ class Machine:
         commands = RunExecutor(
             project.cache, self.supply, self.store, self._pool, trees, jobs, listener, keep=sandbox_debug
         )
-        self.executor = Cached(ByKind(tools, commands), self.store, self.store, again)
+        self.executor = Cached(ByKind(tools, commands), self.store, self.store, again, self._shared)
 
     def execute(self, analysis: Analysis, keep_going: bool) -> Outcome:
         """Make everything that the targets asked for consist of.
@@ -83,6 +88,7 @@ class Machine:
             self._pool,
             keep_going=keep_going,
             listener=self._listener,
+            seek=self.executor.seek if self._shared else None,
         )
         self._sources.save()
         return outcome
@@ -90,6 +96,13 @@ class Machine:
     def __enter__(self) -> Machine:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if self._shared and kind is not None and issubclass(kind, (KeyboardInterrupt, Interrupted)):
+            self._shared.drop()
         self._pool.__exit__()
         self.store.close()
+
+    @property
+    def traffic(self) -> tuple[int, int]:
+        """How many bytes went to the shared cache and came from it; once everything is sent."""
+        return self._shared.traffic if self._shared else (0, 0)

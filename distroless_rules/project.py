@@ -13,6 +13,7 @@ from distroless_rules.errors import LockError
 from distroless_rules.loading import workspace as workspaces
 from distroless_rules.loading.workspace import LOCK_NAME, OUTPUT_NAME, Workspace
 from distroless_rules.values.archive import Lock
+from distroless_rules.values.remote_cache import NO_OPTIONS, NO_REMOTE, RemoteCache, RemoteOptions, chosen
 
 if TYPE_CHECKING:
     from distroless_rules.actions.evaluate import Engine
@@ -36,6 +37,7 @@ class Project:
         cache: the cache folder.
         folder: the folder, below the root, that the user stands in: labels are relative to it.
         status: is told what goes on.
+        remote: the shared cache, and what is to be done with it.
         received: is told how many bytes came in for a lock, from any thread; fewer than none when they are thrown away.
     """
 
@@ -43,6 +45,7 @@ class Project:
     cache: Path
     folder: str
     status: Status
+    remote: RemoteCache = NO_REMOTE
     received: Callable[[int], None] = _nothing
 
     @property
@@ -172,7 +175,13 @@ def cache_folder(workspace: Workspace, option: str) -> Path:
     return default_folder(os.environ)
 
 
-def open_project(start: Path, cache: str, status: Status, received: Callable[[int], None] = _nothing) -> Project:
+def open_project(
+    start: Path,
+    cache: str,
+    status: Status,
+    received: Callable[[int], None] = _nothing,
+    remote: RemoteOptions = NO_OPTIONS,
+) -> Project:
     """Open the workspace at or above ``start``.
 
     Args:
@@ -180,11 +189,13 @@ def open_project(start: Path, cache: str, status: Status, received: Callable[[in
         cache: the cache folder that the user names, or ``""``.
         status: is told what goes on.
         received: is told how many bytes came in for a lock; see ``Project``.
+        remote: what the user says about a shared cache.
 
     Raises:
-        ConfigError: if there is no workspace or its settings are wrong.
+        ConfigError: if there is no workspace, or its settings or the environment's are wrong.
     """
     root = workspaces.find_root(start)
     workspace = workspaces.read(root)
     folder = start.relative_to(root).as_posix().removeprefix(".")
-    return Project(workspace, cache_folder(workspace, cache), folder, status, received)
+    shared = chosen(workspace.remote, os.environ, remote)
+    return Project(workspace, cache_folder(workspace, cache), folder, status, shared, received)

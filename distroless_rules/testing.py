@@ -28,7 +28,7 @@ from distroless_rules.values.platform import HOST
 from distroless_rules.values.request import Request
 
 if TYPE_CHECKING:
-    from distroless_rules.execution.scheduler import Outcome
+    from distroless_rules.execution.outcome import Outcome
     from distroless_rules.machine import Machine
 
 __all__ = ["How", "Tested", "Tests", "Verdict", "test"]

@@ -79,6 +79,8 @@ def summary(built: Built, seconds: float) -> list[str]:
         lines.append(f"{count} up to date ({seconds:.2f} s)")
         return lines
     parts = [f"{counts.ran} run", f"{counts.cached} cached"]
+    if counts.shared or any(built.traffic):
+        parts.append(f"{counts.shared} from the shared cache")
     if counts.failed:
         parts.append(f"{counts.failed} failed")
     if counts.skipped:
@@ -86,6 +88,9 @@ def summary(built: Built, seconds: float) -> list[str]:
     if counts.fetched:
         parts.append(f"{counted(counts.fetched, 'deb')} fetched ({size_text(counts.fetched_bytes)})")
     lines.append(f"{count}, {counted(counts.total, 'action')}: {', '.join(parts)} ({seconds:.2f} s)")
+    if any(built.traffic):
+        sent, received = map(size_text, built.traffic)
+        lines.append(f"shared cache: {received} received, {sent} sent")
     return lines
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from distroless_rules.build import Built, Options
     from distroless_rules.cli.progress import Progress
     from distroless_rules.project import Project
+    from distroless_rules.values.remote_cache import RemoteOptions
     from distroless_rules.values.request import Request
 
 __all__ = [
@@ -51,6 +52,11 @@ class Flags:
     locked: bool = False
     sandbox_debug: bool = False
     cache_dir: str = ""
+    remote_cache: str | None = None
+    remote_upload: bool | None = None
+    remote_accept: bool | None = None
+    remote_required: bool | None = None
+    remote_header: tuple[str, ...] = ()
 
     def request(self, project: Project, patterns: Iterable[str]) -> Request:
         """Read what is asked for, relative to the folder that the user stands in.
@@ -78,6 +84,15 @@ class Flags:
 
         return Options(self.jobs, self.keep_going, self.locked, self.sandbox_debug)
 
+    @property
+    def remote(self) -> RemoteOptions:
+        """What is said about a shared cache."""
+        from distroless_rules.values.remote_cache import RemoteOptions
+
+        return RemoteOptions(
+            self.remote_cache, self.remote_upload, self.remote_accept, self.remote_required, self.remote_header
+        )
+
 
 _OPTIONS = {
     "platform": click.option(
@@ -102,6 +117,23 @@ _OPTIONS = {
     ),
     "sandbox_debug": click.option(
         "--sandbox-debug", is_flag=True, help="Keep the sandbox of an action that fails, and say how to enter it."
+    ),
+    "remote_cache": click.option(
+        "--remote-cache",
+        metavar="ADDRESS",
+        help="A cache that others share: grpc[s]://HOST:PORT/INSTANCE, http[s]://HOST/PATH, a folder, or '' for none.",
+    ),
+    "remote_upload": click.option(
+        "--remote-upload/--noremote-upload", default=None, help="Whether to send what is made here to it."
+    ),
+    "remote_accept": click.option(
+        "--remote-accept/--noremote-accept", default=None, help="Whether to use what it holds; it is, by default."
+    ),
+    "remote_required": click.option(
+        "--remote-required/--noremote-required", default=None, help="Whether to fail if it does not answer."
+    ),
+    "remote_header": click.option(
+        "--remote-header", multiple=True, metavar="NAME=VALUE", help="A header to send to it with each request."
     ),
     "cache_dir": click.option(
         "--cache-dir", default="", metavar="FOLDER", help="The cache; else $DISTROLESS_CACHE, else the user's."
@@ -131,7 +163,8 @@ def options(*names: str) -> Callable[[Callable[..., T]], Callable[..., T]]:
     return decorate
 
 
-build_options = options("platform", "define", "jobs", "keep_going", "locked", "sandbox_debug")
+remote_options = ("remote_cache", "remote_upload", "remote_accept", "remote_required", "remote_header")
+build_options = options("platform", "define", "jobs", "keep_going", "locked", "sandbox_debug", *remote_options)
 """The options of every verb that builds."""
 
 
@@ -144,8 +177,8 @@ def open_here(flags: Flags, progress: Progress | None = None) -> Project:
     from distroless_rules.project import open_project
 
     if progress is None:
-        return open_project(_here(), flags.cache_dir, note)
-    return open_project(_here(), flags.cache_dir, progress.status, progress.received)
+        return open_project(_here(), flags.cache_dir, note, remote=flags.remote)
+    return open_project(_here(), flags.cache_dir, progress.status, progress.received, flags.remote)
 
 
 def build_here(flags: Flags, patterns: Iterable[str]) -> tuple[Project, Built]:

@@ -8,6 +8,7 @@ from collections.abc import Container, Mapping
 from distroless_rules.actions.action import Action
 from distroless_rules.execution.executor import Executor
 from distroless_rules.execution.key import key
+from distroless_rules.storage.shared import SharedStore
 from distroless_rules.storage.store import ActionCache, ActionResult, BlobStore
 from distroless_rules.values.digest import Digest
 
@@ -24,15 +25,22 @@ class Cached:
         cache: action results by key.
         store: where the blobs of results are.
         again: actions that are performed though their results are known.
+        shared: where results are that others made, and those go that are made here.
     """
 
     def __init__(
-        self, inner: Executor, cache: ActionCache, store: BlobStore, again: Container[Action] = frozenset()
+        self,
+        inner: Executor,
+        cache: ActionCache,
+        store: BlobStore,
+        again: Container[Action] = frozenset(),
+        shared: SharedStore | None = None,
     ) -> None:
         self._inner = inner
         self._cache = cache
         self._store = store
         self._again = again
+        self._shared = shared
         self._guard = threading.Lock()
         self._running: dict[str, threading.Lock] = {}
 
@@ -48,16 +56,25 @@ class Cached:
         """Give the remembered result, or None; its blobs are not looked at (see ``Executor.lookup``)."""
         return self._recall(action, key(action, inputs, self._inner.version(action)).hash)
 
+    def seek(self, action: Action, inputs: Mapping[str, Digest]) -> ActionResult | None:
+        """Give the result that others have made, or None; this asks a server, so it is for a thread that may wait."""
+        if self._shared is None or action in self._again:
+            return None
+        name = key(action, inputs, self._inner.version(action))
+        return self._shared.seek(name, [named.name for named in action.outputs])
+
     def execute(self, action: Action, inputs: Mapping[str, Digest]) -> ActionResult:
         """Give the remembered result if all its blobs are there, else perform the action and remember it."""
-        name = key(action, inputs, self._inner.version(action)).hash
+        name = key(action, inputs, self._inner.version(action))
         with self._guard:
-            turn = self._running.setdefault(name, threading.Lock())
+            turn = self._running.setdefault(name.hash, threading.Lock())
         with turn:
-            result = self._recall(action, name)
+            result = self._recall(action, name.hash)
             if result is None or self._store.missing(result.outputs.values()):
                 result = self._inner.execute(action, inputs)
-                self._cache.put(name, result)
+                self._cache.put(name.hash, result)
+                if self._shared is not None:
+                    self._shared.share(name, result)
         return result
 
     def _recall(self, action: Action, name: str) -> ActionResult | None:

@@ -28,7 +28,8 @@ __all__ = [
 class Ending(Enum):
     """How an action ended."""
 
-    CACHED = "cached"  # its result was known
+    CACHED = "cached"  # its result was known on this machine
+    SHARED = "shared"  # the shared cache knew its result
     RAN = "ran"  # it was performed now
     FAILED = "failed"  # it could not be performed
 
@@ -97,6 +98,7 @@ class Counts:
     skipped: int
     fetched: int
     fetched_bytes: int
+    shared: int = 0
 
 
 Event = (

@@ -98,6 +98,7 @@ class RunExecutor:
         command = Command.load(action.parameters)
         kept = False
         try:
+            self._supply.bring(action, inputs)
             staged = self._stage(action, inputs, work, command.log)
             request = self._request(command, inputs, work, staged)
             with self._slots:

@@ -13,7 +13,6 @@ from __future__ import annotations
 import queue
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 
 from distroless_rules.actions.action import Action
@@ -21,42 +20,22 @@ from distroless_rules.actions.artifact import Artifact, Root
 from distroless_rules.errors import ActionError, DistrolessError, InternalError, Interrupted, StorageError
 from distroless_rules.execution import events
 from distroless_rules.execution.executor import Executor
+from distroless_rules.execution.outcome import Diverged, Failure, Outcome
 from distroless_rules.execution.plan import Plan, make
 from distroless_rules.execution.pool import Pool
 from distroless_rules.execution.supply import Supply
 from distroless_rules.storage.store import ActionResult, MissingBlobError
 from distroless_rules.values.digest import Digest
 
-__all__ = ["DOWNLOADS", "Failure", "Outcome", "execute"]
+__all__ = ["DOWNLOADS", "Seek", "execute"]
+
+Seek = Callable[[Action, Mapping[str, Digest]], "ActionResult | None"]
+"""Gives the result of an action that others have made, or None; it may wait for a server."""
 
 DOWNLOADS = 8  # at once: they wait for the network, not for a processor
+SEEKERS = 32
 _NAP = 1.0  # seconds: a signal that comes just before a thread begins to wait is seen when it next wakes
 _TRIES = 4  # how often an action is begun before blobs that keep vanishing are an error
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """An action that could not be performed, or (``action`` None) a wanted artifact that could not be had."""
-
-    action: Action | None
-    error: DistrolessError
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What ``execute`` gives.
-
-    Attributes:
-        digests: wanted artifact -> digest; all of them, with their blobs in the store, if nothing failed.
-        failures: in the order of the actions.
-        counts: how many actions ended how.
-        made: path of each derived artifact that became known -> digest; their blobs may be gone.
-    """
-
-    digests: Mapping[Artifact, Digest]
-    failures: tuple[Failure, ...]
-    counts: events.Counts
-    made: Mapping[str, Digest]
 
 
 def execute(
@@ -68,6 +47,7 @@ def execute(
     *,
     keep_going: bool = False,
     listener: events.Listener = events.ignore,
+    seek: Seek | None = None,
 ) -> Outcome:
     """Make what is wanted.
 
@@ -79,14 +59,18 @@ def execute(
         pool: performs actions on its threads; cancelled when this is interrupted.
         keep_going: whether to go on after a failure with what does not need it.
         listener: is told what happens.
+        seek: looks elsewhere for a result that is not known here.
 
     Raises:
         Interrupted: on Ctrl-C; what is under way ends at its next write and leaves nothing behind.
         StorageError: if the store cannot be used.
-        InternalError: if the graph is not sound, or a tool gives other bytes for the same inputs.
+        Diverged: if an action that had to be performed again gives other bytes for the same inputs.
+        InternalError: if the graph is not sound.
     """
-    with Pool(DOWNLOADS, "download", patience=0.5) as downloads:  # a mirror that says nothing must not hold us up
-        run = _Run(make(actions, wanted), wanted, executor, supply, pool, downloads, keep_going, listener)
+    # A mirror or cache that says nothing must not hold us up.
+    with Pool(DOWNLOADS, "download", patience=0.5) as downloads, Pool(SEEKERS, "seek", patience=0.5) as seekers:
+        plan = make(actions, wanted)
+        run = _Run(plan, wanted, executor, supply, pool, downloads, keep_going, listener, seek, seekers)
         try:
             return run.complete()
         except KeyboardInterrupt as error:
@@ -110,6 +94,8 @@ class _Run:
         downloads: Pool,
         keep_going: bool,
         listener: events.Listener,
+        seek: Seek | None,
+        seekers: Pool,
     ) -> None:
         self._plan = plan
         self._wanted = wanted
@@ -119,6 +105,7 @@ class _Run:
         self._downloads = downloads
         self._keep_going = keep_going
         self._listener = listener
+        self._seek, self._seekers = seek, seekers
         self._messages: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._jobs = 0  # submitted, each of which sends one message when it is over
         self._stopping = False
@@ -173,9 +160,10 @@ class _Run:
 
     def _counts(self) -> events.Counts:
         endings = list(self._endings.values())
-        cached, ran, failed = (endings.count(ending) for ending in events.Ending)
+        cached, shared, ran, failed = (endings.count(ending) for ending in events.Ending)
         total = len(self._plan.needed)
-        return events.Counts(total, cached, ran, failed, total - len(endings), self._fetched, self._fetched_bytes)
+        skipped = total - len(endings)
+        return events.Counts(total, cached, ran, failed, skipped, self._fetched, self._fetched_bytes, shared)
 
     def _take_wanted(self) -> dict[Artifact, Digest]:
         """Find the wanted artifacts that no action makes."""
@@ -206,16 +194,38 @@ class _Run:
     def _look_up(self, position: int) -> None:
         action = self._plan.actions[position]
         try:
-            result = self._executor.lookup(action, self._inputs(position))
+            inputs = self._inputs(position)
+            result = self._executor.lookup(action, inputs)
         except DistrolessError as error:
             if not _is_failure(error):
                 raise
             self._fail(position, error)
             return
-        if result is None or self._wants_absent(action, result):
+        if result is None and self._seek is not None:
+            self._jobs += 1
+            ask = partial(self._ask, position, partial(self._seek, action, inputs))
+            self._seekers.submit(ask, self._plan.priority[position])
+        else:
+            self._take(position, result, events.Ending.CACHED)
+
+    def _take(self, position: int, result: ActionResult | None, ending: events.Ending) -> None:
+        """Take what a look for an action's result has given; where that is not enough the action is performed."""
+        if self._stopping:
+            return
+        if result is None or self._wants_absent(self._plan.actions[position], result):
             self._start(position)
         else:
-            self._finish(position, result, events.Ending.CACHED, result.milliseconds)
+            self._finish(position, result, ending, result.milliseconds)
+
+    def _ask(self, position: int, seek: Callable[[], ActionResult | None]) -> None:
+        """Look elsewhere for a result; runs on a thread of the seekers."""
+        try:
+            self._check()
+            result = seek()
+        except BaseException as error:  # noqa: BLE001 - carried to the scheduler's thread
+            self._messages.put(partial(self._stumble, position, error))
+            return
+        self._messages.put(partial(self._take, position, result, events.Ending.SHARED))
 
     def _wants_absent(self, action: Action, result: ActionResult) -> bool:
         paths = self._wanted_paths
@@ -278,7 +288,7 @@ class _Run:
             digest = result.outputs[named.name]
             if known.setdefault(named.artifact.path, digest) != digest:
                 doing = f"perform {action.mnemonic} for {action.owner}"
-                raise InternalError(doing, f'it gave other bytes for output "{named.name}" than the time before')
+                raise Diverged(doing, f'it gave other bytes for output "{named.name}" than the time before')
         first = position not in self._endings
         self._end(position, ending, spent)
         for waiter in self._waiters.pop(position, ()):

@@ -6,9 +6,10 @@ and files that are what their digest says.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol
 
+from distroless_rules.actions.action import Action
 from distroless_rules.actions.artifact import Artifact, Root
 from distroless_rules.errors import InternalError
 from distroless_rules.execution.sources import Sources
@@ -68,6 +69,11 @@ class Supply:
     def fetch(self, artifact: Artifact, check: Callable[[], None]) -> None:
         """Bring a locked artifact into the store (see ``Fetch``)."""
         self._fetch(artifact, check)
+
+    def bring(self, action: Action, inputs: Mapping[str, Digest]) -> None:
+        """Have the bytes of an action's inputs brought to this machine, many at once, as it is about to read them."""
+        named = (each for each in action.inputs if each.artifact.root is not Root.SOURCE)
+        self._store.bring([inputs[each.name] for each in named])
 
     def open(self, artifact: Artifact, digest: Digest) -> InputFile:
         """Give the file that holds an artifact's bytes; a blob is checked now, a source file by ``recheck``.

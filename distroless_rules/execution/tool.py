@@ -63,6 +63,7 @@ class ToolExecutor:
             InternalError: if the tool did not make exactly the declared outputs.
         """
         tool = self._tool(action)
+        self._supply.bring(action, inputs)
         begun = time.monotonic_ns()
         files = {named.name: self._supply.open(named.artifact, inputs[named.name]) for named in action.inputs}
         bench = _Bench(action, files, self._store, self._pool, self._trees)

@@ -12,6 +12,7 @@ from typing import Any
 from distroless_rules.errors import ConfigError, Location, did_you_mean
 from distroless_rules.values.archive import Archive
 from distroless_rules.values.platform import Platform
+from distroless_rules.values.remote_cache import NO_REMOTE, RemoteCache
 
 __all__ = ["CONFIG_NAME", "LOCK_NAME", "OUTPUT_NAME", "Workspace", "find_root", "parse", "read"]
 
@@ -19,6 +20,8 @@ CONFIG_NAME = "distroless.toml"
 LOCK_NAME = "distroless.lock"
 OUTPUT_NAME = "distroless-out"
 
+_LONGEST_TIMEOUT = 3600  # seconds
+_SECRET = ("headers",)  # keys whose values are never shown
 _EXAMPLES = {"suites": '"trixie"', "components": '"main"', "architectures": '"amd64"'}
 _FILE = re.compile(r"[A-Za-z0-9._-]*[A-Za-z0-9_-][A-Za-z0-9._-]*")
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
@@ -33,9 +36,27 @@ _TABLES: Mapping[str, Mapping[str, type]] = {
         "keyring": str,
         "pins": dict,
     },
-    "cache": {"path": str},
+    "cache": {
+        "path": str,
+        "remote": str,
+        "upload": bool,
+        "required": bool,
+        "timeout": float,
+        "headers": dict,
+        "token_file": str,
+        "credential_helper": str,
+        "ca": str,
+        "certificate": str,
+        "key": str,
+    },
 }
-_WORDS: Mapping[type, str] = {str: "a string", list: "a list of strings", dict: "a table of strings"}
+_WORDS: Mapping[type, str] = {
+    str: "a string",
+    list: "a list of strings",
+    dict: "a table of strings",
+    bool: "true or false",
+    float: "a number",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +70,7 @@ class Workspace:
         ignore: folders, below the root, in which no package is looked for.
         archives: where debs come from, in the order written.
         cache: the cache's folder if the file names one, else ``""``.
+        remote: the shared cache that it names.
         toolchains: labels of the ``toolchain`` targets that are looked at first.
     """
 
@@ -58,6 +80,7 @@ class Workspace:
     ignore: tuple[str, ...] = ()
     archives: Mapping[str, Archive] | None = None
     cache: str = ""
+    remote: RemoteCache = NO_REMOTE
     toolchains: tuple[str, ...] = ()
 
 
@@ -131,7 +154,35 @@ def parse(text: str, root: Path) -> Workspace:
         ignore=tuple(folder.strip("/") for folder in settings.get("ignore", ())),
         archives=archives,
         cache=cache.get("path", ""),
+        remote=_remote(text, root, cache),
         toolchains=tuple(settings.get("toolchains", ())),
+    )
+
+
+def _remote(text: str, root: Path, fields: Mapping[str, Any]) -> RemoteCache:
+    seconds = float(fields.get("timeout", RemoteCache.seconds))
+    if not 0 < seconds <= _LONGEST_TIMEOUT:
+        at = _place(text, "timeout", "cache")
+        raise ConfigError('read "timeout" in [cache]', "expected seconds, more than 0 and at most 3600", at=at)
+
+    def file(key: str) -> Path | None:
+        return root / fields[key] if fields.get(key) else None
+
+    if bool(file("certificate")) != bool(file("key")):
+        at = _place(text, "certificate" if file("certificate") else "key", "cache")
+        raise ConfigError("read [cache]", "a certificate needs its key, and a key its certificate", at=at)
+    helper = fields.get("credential_helper", "")
+    return RemoteCache(
+        address=fields.get("remote", ""),
+        upload=fields.get("upload", False),
+        required=fields.get("required", False),
+        seconds=seconds,
+        headers=tuple(fields.get("headers", {}).items()),
+        helper=(root / helper if "/" in helper else Path(helper)) if helper else None,
+        token_file=file("token_file"),
+        ca=file("ca"),
+        certificate=file("certificate"),
+        key=file("key"),
     )
 
 
@@ -190,10 +241,17 @@ def _table(text: str, name: str, value: Any, where: str = "") -> Mapping[str, An
     _known(text, where, value, types)
     for key, given in value.items():
         parts = list(given) if isinstance(given, list) else list(given.values()) if isinstance(given, dict) else []
-        if not isinstance(given, types[key]) or not all(isinstance(part, str) for part in parts):
-            cause = f"expected {_WORDS[types[key]]}, got {json.dumps(given, default=str, ensure_ascii=False)}"
+        if not _fits(given, types[key]) or not all(isinstance(part, str) for part in parts):
+            shown = "" if key in _SECRET else f", got {json.dumps(given, default=str, ensure_ascii=False)}"
+            cause = f"expected {_WORDS[types[key]]}{shown}"
             raise ConfigError(f'read "{key}" in [{where}]', cause, at=_place(text, key, where))
     return value
+
+
+def _fits(given: Any, wanted: type) -> bool:
+    if isinstance(given, bool):
+        return wanted is bool
+    return isinstance(given, (int, float) if wanted is float else wanted)
 
 
 def _known(text: str, where: str, value: Mapping[str, Any], known: Mapping[str, Any]) -> None:

@@ -8,6 +8,7 @@ ever. grpc is imported when a channel is made. Source: grpc.github.io/grpc/pytho
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -42,6 +43,9 @@ _OPTIONS = (
 )
 
 
+_NOISE = re.compile(r"^UNKNOWN: |(?:ipv[46]:\S+: )?Failed to connect to remote host: ")
+
+
 class Channel:
     """A connection to a server, made when it is first needed and again whenever it is lost; safe for many threads.
 
@@ -55,7 +59,7 @@ class Channel:
         traffic: how many bytes of messages went each way.
 
     Raises:
-        ConfigError: if a certificate or key cannot be read.
+        ConfigError: if a certificate, key or token cannot be read.
     """
 
     def __init__(self, endpoint: Endpoint, seconds: float, headers: tuple[tuple[str, str | bytes], ...] = ()) -> None:
@@ -64,6 +68,7 @@ class Channel:
         self._seconds = seconds
         self._headers = headers
         self._login = Login(endpoint)
+        self._login.headers()
         self._watch = Watch(seconds)
         self._channel = _open(endpoint)
 
@@ -88,7 +93,7 @@ class Channel:
         stub: grpc.UnaryUnaryMultiCallable[bytes, bytes] = self._channel.unary_unary(method.path)
         with self._errors(method):
             seconds = seconds or self._seconds + len(data) / SLOWEST
-            answer: bytes = stub(data, timeout=seconds, metadata=self._metadata())
+            answer: bytes = stub(data, timeout=seconds, metadata=self._metadata(method))
         return self._read(method, answer)
 
     def stream(self, method: Method[Q, R], request: Q, *, silence: float = 0) -> Generator[R, None, None]:
@@ -106,7 +111,7 @@ class Channel:
         self.traffic.sent(len(data))
         with self._errors(method):
             stub: grpc.UnaryStreamMultiCallable[bytes, bytes] = self._channel.unary_stream(method.path)
-            answers = stub(data, metadata=self._metadata())
+            answers = stub(data, metadata=self._metadata(method))
         with self._watch.over(answers.cancel, silence or self._seconds) as watched:
             try:
                 while True:
@@ -145,7 +150,7 @@ class Channel:
 
             watched.waits()
             with self._errors(method, watched.why):
-                call = stub.future(sent(), metadata=self._metadata())
+                call = stub.future(sent(), metadata=self._metadata(method))
             try:
                 with self._errors(method, watched.why):
                     answer: bytes = call.result()
@@ -155,8 +160,11 @@ class Channel:
                 raise
         return self._read(method, answer)
 
-    def _metadata(self) -> tuple[tuple[str, str | bytes], ...]:
-        return (*self._headers, *self._login.headers())
+    def _metadata(self, method: Method[Any, Any]) -> tuple[tuple[str, str | bytes], ...]:
+        try:
+            return (*self._headers, *self._login.headers())
+        except ConfigError as error:  # it went well when the channel was made
+            raise RemoteError(_doing(method, self.endpoint), str(error), Code.UNAUTHENTICATED) from error
 
     def _read(self, method: Method[Q, R], answer: bytes) -> R:
         self.traffic.received(len(answer))
@@ -230,7 +238,9 @@ def _explain(code: Code, details: str, endpoint: Endpoint) -> tuple[str, str]:
 
 
 def _short(details: str) -> str:
-    text = details.rpartition("last error: ")[2].strip() or "it says nothing more"
+    """Give what a person can use of gRPC's words about an error."""
+    text = _NOISE.sub("", details.rpartition("last error: ")[2].strip()) or "it says nothing more"
+    text = text[:1].lower() + text[1:]
     return text if len(text) <= 300 else f"{text[:300]}..."
 
 

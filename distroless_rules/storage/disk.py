@@ -136,6 +136,9 @@ class DiskStore:
         except FileNotFoundError as error:
             raise MissingBlobError(digest) from error
 
+    def bring(self, digests: Iterable[Digest]) -> None:
+        """Do nothing: whatever this store holds is here."""
+
     @contextmanager
     def sink(self, expected: Digest | None = None) -> Iterator[BlobSink]:
         """Open a new blob for writing (see ``BlobStore.sink``)."""

@@ -15,7 +15,7 @@ from distroless_rules.storage.messages import ActionResult
 from distroless_rules.storage.traffic import Traffic
 from distroless_rules.values.digest import EMPTY, Digest
 
-__all__ = ["Bytes", "Receiver", "Remote", "Write", "without_empty"]
+__all__ = ["Bounded", "Bytes", "Receiver", "Remote", "Write", "without_empty"]
 
 Write = Callable[[bytes], object]
 """Takes the next bytes of a blob."""
@@ -98,12 +98,12 @@ class Remote(Protocol):
         """End what is under way."""
 
 
-class Receiver:
-    """Takes a blob's bytes as they arrive, and refuses the first that is too many, and the last if they are not it.
+class Bounded:
+    """Takes a blob's bytes as they arrive, and refuses the first that is too many.
 
     Args:
-        digest: what the bytes must be.
-        write: takes them.
+        digest: of the blob; whoever writes compares it.
+        write: takes the bytes.
         doing: what is done, for messages.
     """
 
@@ -111,8 +111,7 @@ class Receiver:
         self._digest = digest
         self._write = write
         self._doing = doing
-        self._hash = hashlib.sha256()
-        self.size = 0
+        self._size = 0
 
     def __call__(self, data: bytes) -> None:
         """Take the next bytes.
@@ -120,11 +119,26 @@ class Receiver:
         Raises:
             RemoteError: if they are more than there can be.
         """
-        self.size += len(data)
-        if self.size > self._digest.size:
+        self._size += len(data)
+        if self._size > self._digest.size:
             raise self._wrong(f"it gave more than the {self._digest.size} bytes of {self._digest.oci}")
-        self._hash.update(data)
         self._write(data)
+
+    def _wrong(self, cause: str) -> RemoteError:
+        return RemoteError(self._doing, cause, Code.DATA_LOSS)
+
+
+class Receiver(Bounded):
+    """Takes a blob's bytes as they arrive, and says at the end whether they are what they must be."""
+
+    def __init__(self, digest: Digest, write: Write, doing: str) -> None:
+        super().__init__(digest, write, doing)
+        self._hash = hashlib.sha256()
+
+    def __call__(self, data: bytes) -> None:
+        """Take the next bytes (see ``Bounded``)."""
+        self._hash.update(data)
+        super().__call__(data)
 
     def end(self) -> None:
         """See that all has arrived, and that it is what it must be.
@@ -132,13 +146,10 @@ class Receiver:
         Raises:
             RemoteError: if it is not.
         """
-        if self.size != self._digest.size:
-            raise self._wrong(f"it gave {self.size} of the {self._digest.size} bytes of {self._digest.oci}")
+        if self._size != self._digest.size:
+            raise self._wrong(f"it gave {self._size} of the {self._digest.size} bytes of {self._digest.oci}")
         if self._hash.hexdigest() != self._digest.hash:
             raise self._wrong(f"it gave other bytes than those of {self._digest.oci}")
-
-    def _wrong(self, cause: str) -> RemoteError:
-        return RemoteError(self._doing, cause, Code.DATA_LOSS)
 
 
 def without_empty(digests: Iterable[Digest]) -> list[Digest]:

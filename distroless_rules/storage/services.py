@@ -295,9 +295,7 @@ class Method(Generic[Q, R]):
 
 
 _V2 = "/build.bazel.remote.execution.v2"
-GET_CAPABILITIES = Method(
-    f"{_V2}.Capabilities/GetCapabilities", GetCapabilitiesRequest, ServerCapabilities, "ask what can be done of"
-)
+GET_CAPABILITIES = Method(f"{_V2}.Capabilities/GetCapabilities", GetCapabilitiesRequest, ServerCapabilities, "use")
 FIND_MISSING = Method(
     f"{_V2}.ContentAddressableStorage/FindMissingBlobs",
     FindMissingBlobsRequest,

@@ -118,6 +118,12 @@ class LocalStore(BlobStore, Protocol):
             StorageError: if the store cannot be read.
         """
 
+    def bring(self, digests: Iterable[Digest]) -> None:
+        """Have those of ``digests`` that the store would have to bring from elsewhere brought, many at once.
+
+        What cannot be brought is missing afterwards.
+        """
+
 
 class ActionCache(Protocol):
     """Results of actions by key, 64 hexadecimal digits."""

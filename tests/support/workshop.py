@@ -29,11 +29,12 @@ from distroless_rules.execution.cached import Cached
 from distroless_rules.execution.engine import GrpcEngine
 from distroless_rules.execution.executor import Executor
 from distroless_rules.execution.kinds import ByKind
+from distroless_rules.execution.outcome import Outcome
 from distroless_rules.execution.pool import Pool
 from distroless_rules.execution.remote import RemoteExecutor
 from distroless_rules.execution.roots import Roots
 from distroless_rules.execution.run import RunExecutor
-from distroless_rules.execution.scheduler import Outcome, execute
+from distroless_rules.execution.scheduler import execute
 from distroless_rules.execution.sources import Sources, table_path
 from distroless_rules.execution.supply import Supply
 from distroless_rules.execution.tool import ToolExecutor

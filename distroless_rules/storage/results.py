@@ -1,0 +1,118 @@
+"""Results of actions as they are kept in shared caches, and the judgement of those that are found there.
+
+Going in: results of ours, or messages of anybody's. Going out: messages, or results that are whole: the action ended
+well and made each declared output and nothing else. An output is an ``OutputFile`` under its name; one that is a tree
+is the file of its archive. Source: ``ActionResult`` in ``remote_execution.proto``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from distroless_rules.errors import FormatError
+from distroless_rules.storage import wire
+from distroless_rules.storage.messages import (
+    ActionResult,
+    AnyMessage,
+    ExecutedActionMetadata,
+    OutputFile,
+    Property,
+    Timestamp,
+)
+from distroless_rules.storage.store import ActionResult as Result
+from distroless_rules.values.digest import Digest
+
+__all__ = ["blobs", "dump", "load"]
+
+_STRING = "type.googleapis.com/google.protobuf.StringValue"  # its field 1 is the text, as Property's is
+_LONGEST = 4096  # bytes of a path, as in Linux
+_NOTHING = "keep a result in the shared cache"
+
+
+def blobs(result: Result) -> set[Digest]:
+    """Give everything that a result names."""
+    return {*result.outputs.values(), *([result.printed] if result.printed else [])}
+
+
+def dump(result: Result) -> ActionResult:
+    """Give the message that keeps a result.
+
+    Raises:
+        FormatError: if the name of an output is not a relative path that every machine can have.
+    """
+    for name in result.outputs:
+        if cause := _unclean(name):
+            raise FormatError(_NOTHING, f"{cause}: {name[:100]!a}")
+    seconds, milliseconds = divmod(result.milliseconds, 1000)
+    return ActionResult(
+        output_files=tuple(OutputFile(name, result.outputs[name]) for name in sorted(result.outputs)),
+        stdout_digest=result.printed,
+        execution_metadata=ExecutedActionMetadata(
+            execution_start_timestamp=Timestamp(),
+            execution_completed_timestamp=Timestamp(seconds, milliseconds * 1_000_000),
+            auxiliary_metadata=(AnyMessage(_STRING, wire.encode(Property(name=result.code))),),
+        ),
+    )
+
+
+def load(message: ActionResult, names: Collection[str], doing: str) -> Result:
+    """Give the result that a message keeps.
+
+    Args:
+        message: as it was found.
+        names: of the declared outputs.
+        doing: what cannot be done with a bad one.
+
+    Raises:
+        FormatError: if it is not the result of an action that ended well with exactly these outputs.
+    """
+
+    def refused(cause: str) -> FormatError:
+        return FormatError(doing, cause)
+
+    if message.exit_code:
+        raise refused(f"it is of an action that failed, with exit status {message.exit_code}")
+    if message.output_directories or message.output_symlinks:
+        raise refused("it has outputs that are not files")
+    if message.output_file_symlinks or message.output_directory_symlinks:
+        raise refused("it has outputs that are not files")
+    outputs: dict[str, Digest] = {}
+    for file in message.output_files:
+        if cause := _unclean(file.path):
+            raise refused(f"{cause}: {file.path[:100]!a}")
+        if file.path in outputs or file.path not in names:
+            raise refused(f'it has {"twice" if file.path in outputs else "besides"} an output "{file.path}"')
+        if file.digest is None:
+            raise refused(f'its output "{file.path}" has no digest')
+        outputs[file.path] = file.digest
+    if lacking := sorted(set(names) - set(outputs)):
+        raise refused(f'it lacks output "{lacking[0]}"')
+    metadata = message.execution_metadata or ExecutedActionMetadata()
+    return Result(outputs, _milliseconds(metadata), _code(metadata), message.stdout_digest)
+
+
+def _unclean(path: str) -> str:
+    """Say what is wrong with a path, ``""``: nothing."""
+    if not path or path.startswith("/") or not path.isprintable() or len(path.encode("utf-8", "replace")) > _LONGEST:
+        return "an output has a name that is no relative path"
+    if any(part in ("", ".", "..") for part in path.split("/")) or "\\" in path:
+        return "an output has a name that leads elsewhere"
+    return ""
+
+
+def _milliseconds(metadata: ExecutedActionMetadata) -> int:
+    begun, ended = metadata.execution_start_timestamp, metadata.execution_completed_timestamp
+    if begun is None or ended is None:
+        return 0
+    spent = (ended.seconds - begun.seconds) * 1000 + (ended.nanos - begun.nanos) // 1_000_000
+    return min(max(spent, 0), 1 << 40)
+
+
+def _code(metadata: ExecutedActionMetadata) -> str:
+    for each in metadata.auxiliary_metadata:
+        if each.type_url == _STRING:
+            try:
+                return wire.decode(Property, each.value).name[:100]
+            except FormatError:
+                return ""  # it is only told to people
+    return ""

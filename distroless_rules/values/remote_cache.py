@@ -1,0 +1,135 @@
+"""What is said about a shared cache: in ``distroless.toml``, in the environment, on the command line; later ones win.
+
+Nothing is read or asked here: an address is checked where it is used (``storage.endpoint``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from distroless_rules.errors import ConfigError
+
+__all__ = ["NO_OPTIONS", "NO_REMOTE", "RemoteCache", "RemoteOptions", "chosen"]
+
+_ON = ("1", "true", "yes", "on")
+_OFF = ("0", "false", "no", "off", "")
+_PREFIX = "DISTROLESS_REMOTE_"
+
+
+@dataclass(frozen=True)
+class RemoteCache:
+    """A shared cache, and what is to be done with it.
+
+    Attributes:
+        address: where it is, as it was written; ``""``: there is none.
+        source: where that was written, for messages.
+        upload: whether what this machine makes is sent there.
+        accept: whether what it holds is used.
+        required: whether an error of it is an error, and not a warning.
+        seconds: how long a small call may take.
+        headers: names and values that go with each request.
+        token: a bearer token.
+        token_file: a file that holds one.
+        helper: a program that gives credentials.
+        ca: a file of certificates in place of the system's.
+        certificate: the client's certificate.
+        key: its private key.
+    """
+
+    address: str = ""
+    source: str = '"remote" in [cache]'
+    upload: bool = False
+    accept: bool = True
+    required: bool = False
+    seconds: float = 3.0
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    token: str = field(default="", repr=False)
+    token_file: Path | None = None
+    helper: Path | None = None
+    ca: Path | None = None
+    certificate: Path | None = None
+    key: Path | None = None
+
+
+@dataclass(frozen=True)
+class RemoteOptions:
+    """What the command line says; None: nothing."""
+
+    address: str | None = None
+    upload: bool | None = None
+    accept: bool | None = None
+    required: bool | None = None
+    headers: tuple[str, ...] = field(default=(), repr=False)
+
+
+NO_REMOTE = RemoteCache()
+NO_OPTIONS = RemoteOptions()
+
+
+def chosen(file: RemoteCache, environment: Mapping[str, str], options: RemoteOptions) -> RemoteCache:
+    """Join what the file, the environment and the command line say.
+
+    What the file says about who asks - headers, tokens, certificates - is for the server that the file names: with
+    another one it does not count.
+
+    Raises:
+        ConfigError: if a variable or a header is not well formed; its value is not repeated.
+    """
+    found = _with_address(file, environment.get(f"{_PREFIX}CACHE"), f"{_PREFIX}CACHE")
+    found = replace(
+        found,
+        upload=_switch(environment, "UPLOAD", found.upload),
+        required=_switch(environment, "REQUIRED", found.required),
+        token=environment.get(f"{_PREFIX}TOKEN", "") or found.token,
+    )
+    found = _with_address(found, options.address, "--remote-cache")
+    headers = dict(found.headers)
+    for text in options.headers:
+        name, equals, value = text.partition("=")
+        if not name or not equals:
+            raise ConfigError("read --remote-header", "expected NAME=VALUE")
+        headers[name] = value
+    return replace(
+        found,
+        upload=found.upload if options.upload is None else options.upload,
+        accept=found.accept if options.accept is None else options.accept,
+        required=found.required if options.required is None else options.required,
+        headers=tuple(headers.items()),
+    )
+
+
+def _with_address(before: RemoteCache, address: str | None, source: str) -> RemoteCache:
+    if address is None:
+        return before
+    if _origin(address) == _origin(before.address):
+        return replace(before, address=address, source=source)
+    return replace(
+        before,
+        address=address,
+        source=source,
+        headers=(),
+        token_file=None,
+        helper=None,
+        certificate=None,
+        key=None,
+    )
+
+
+def _origin(address: str) -> tuple[str, str]:
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        return "", ""
+    return parts.scheme, parts.netloc.rpartition("@")[2]
+
+
+def _switch(environment: Mapping[str, str], name: str, otherwise: bool) -> bool:
+    value = environment.get(f"{_PREFIX}{name}")
+    if value is None:
+        return otherwise
+    if value.lower() not in (*_ON, *_OFF):
+        raise ConfigError(f"read {_PREFIX}{name}", "it is neither 1 nor 0")
+    return value.lower() in _ON

@@ -1,0 +1,132 @@
+"""Two people, two folders, two caches, one server: what the first has built the second only finds."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from distroless_rules import state
+from tests.support import engines
+from tests.support.command import Commands
+
+FILES = {
+    "BUILD": """
+        load("@distroless_rules//rules:defs.bzl", "distroless_image", "files", "write_file")
+
+        write_file(name = "text", out = "text.txt", content = ["one", "two"])
+
+        files(name = "app", srcs = {"/app/text": "source.txt"})
+
+        distroless_image(name = "image", contents = [":app"])
+        """,
+    "source.txt": "source\n" * 500_000,
+}
+ACTIONS = 6
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with engines.casd(tmp_path_factory.mktemp("engine") / "data") as found:
+        yield found
+
+
+@pytest.fixture(autouse=True)
+def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(state, "_RACY_NS", 0)
+
+
+def digest(commands: Commands) -> str:
+    found = re.search(r"sha256:[0-9a-f]{64}", (commands.root / "distroless-out/image/index.json").read_text())
+    assert found
+    return found[0]
+
+
+def test_the_second_build_is_found_and_sends_nothing(address: str, tmp_path: Path) -> None:
+    first = Commands(tmp_path / "ada", FILES)
+    built = first.run("build", "//...", f"--remote-cache={address}", "--remote_upload")
+    assert built.status == 0, built.err
+    assert f"{ACTIONS} actions: {ACTIONS} run, 0 cached, 0 from the shared cache" in built.err
+
+    second = Commands(tmp_path / "a longer name for a folder" / "bob", FILES)
+    found = second.run("build", "//...", f"--remote-cache={address}")
+    assert found.status == 0, found.err
+    assert f"{ACTIONS} actions: 0 run, 0 cached, {ACTIONS} from the shared cache" in found.err
+    assert digest(second) == digest(first)
+    received = re.search(r"shared cache: (\S+) kB received, (\S+) kB sent", found.err)
+    assert received, found.err
+    assert float(received[1]) < 20, "a layer's archive is not needed for anything, and not brought"
+
+    again = second.run("build", "//...", f"--remote-cache={address}")
+    assert "up to date" in again.err
+
+    alone = Commands(tmp_path / "eve", FILES)
+    ran = alone.run("build", "//...", f"--remote-cache={address}", "--noremote_accept")
+    assert f"{ACTIONS} run, 0 cached (" in ran.err
+    assert digest(alone) == digest(first)
+
+
+def test_blobs_of_an_earlier_build_are_brought_when_they_are_needed(address: str, tmp_path: Path) -> None:
+    files = {**FILES, "source.txt": "another\n" * 1000}
+    first = Commands(tmp_path / "first", files)
+    assert first.run("build", "//...", f"--remote-cache={address}", "--remote_upload").status == 0
+    second = Commands(tmp_path / "second", files)
+    assert second.run("build", "//:text", f"--remote-cache={address}").status == 0
+    ran = second.run("build", "//...", f"--remote-cache={address}")
+    assert "5 from the shared cache" in ran.err
+    for folder in ("cas", "trees"):
+        for blob in (second.cache / folder).rglob("*"):
+            if blob.is_file():
+                blob.unlink()
+    (second.root / "distroless-out/text.txt").unlink()
+    ran = second.run("build", "//...", f"--remote-cache={address}")
+    assert f"0 run, {ACTIONS} cached" in ran.err, ran.err
+    assert digest(second) == digest(first)
+
+
+def test_what_the_server_has_lost_is_made_again(tmp_path: Path) -> None:
+    with engines.casd(tmp_path / "data") as address:
+        first = Commands(tmp_path / "first", FILES)
+        assert first.run("build", "//...", f"--remote-cache={address}", "--remote_upload").status == 0
+        second = Commands(tmp_path / "second", FILES)
+        assert second.run("build", "//:text", f"--remote-cache={address}").status == 0
+        for file in (tmp_path / "data").rglob("*"):
+            if "objects" in file.parts and file.is_file():
+                file.unlink()
+        ran = second.run("build", "//...", f"--remote-cache={address}")
+        assert ran.status == 0, ran.err
+        assert digest(second) == digest(first)
+
+
+def test_a_server_that_is_not_there_costs_a_warning(tmp_path: Path) -> None:
+    address = f"grpc://127.0.0.1:{engines.free_port()}"
+    commands = Commands(tmp_path, FILES)
+    begun = time.monotonic()
+    ran = commands.run("build", "//...", f"--remote-cache={address}", "--remote_upload")
+    assert ran.status == 0
+    assert time.monotonic() - begun < 60, "it is not waited for"
+    warnings = [line for line in ran.err.splitlines() if line.startswith("warning:")]
+    cause = f"cannot use {address}: it cannot be reached: connection refused"
+    assert warnings == [f'warning: {cause}; see "remote" in [cache]']
+    assert f"{ACTIONS} run" in ran.err
+
+
+def test_a_server_that_is_required_must_be_there(tmp_path: Path) -> None:
+    commands = Commands(tmp_path, FILES)
+    ran = commands.run("build", "//...", f"--remote-cache=grpc://127.0.0.1:{engines.free_port()}", "--remote-required")
+    assert ran.status == 1
+    assert "cannot be reached: connection refused" in ran.err
+    assert "warning:" not in ran.err
+
+
+def test_a_build_with_nothing_to_do_asks_nobody(tmp_path: Path) -> None:
+    commands = Commands(tmp_path, FILES)
+    assert commands.run("build", "//:text").status == 0
+    ran = commands.run(
+        "build", "//:text", f"--remote-cache=grpc://127.0.0.1:{engines.free_port()}", "--remote-required"
+    )
+    assert ran.status == 0
+    assert "up to date" in ran.err
