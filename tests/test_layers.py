@@ -41,8 +41,10 @@ ARROWS = {
     "pypi": f"{_DOMAIN} tar",
     "sandbox": _DOMAIN,
     "structure": "errors values tar oci",
+    "anatomy": f"{_DOMAIN} tar deb elf closure oci",
     "tools": "errors values tar deb elf closure oci npm pypi structure sandbox",
     "execution": "errors values loading targets actions storage tar tools sandbox",
+    "analyzing": f"{_DOMAIN} oci anatomy",
     "project": _SPINE,
     "asking": f"{_SPINE} project",
     "fetching": f"{_SPINE} project",
@@ -58,14 +60,14 @@ ARROWS = {
     "build": f"{_SPINE} project outputs state records machine",
     "cli": (
         f"__init__ {_SPINE} project outputs state records fetching asking machine build explaining testing"
-        " unreached why"
+        " unreached why anatomy analyzing"
     ),
 }
 """Each part with all that it may import; one that is new needs a place here."""
 
 ONLY_IN = {
     "starlark": {"loading/interpreter.py"},
-    "networkx": {"targets/", "actions/", "cli/"},
+    "networkx": {"targets/", "actions/", "anatomy/", "cli/"},
     "elftools": {"elf/"},
     "pysequoia": {"deb/"},
     "deflate": {"oci/"},

@@ -69,6 +69,7 @@ class Reach:
         program: what is started.
         python: where its modules are.
         deb_of: gives the deb that brings a path, ``""`` for none.
+        stops: true for paths that may be reached, and of which it is known otherwise what they lead to.
         reached: each path that is reached, links included -> the one that leads to it, ``""`` for those wanted.
     """
 
@@ -77,6 +78,7 @@ class Reach:
     program: Program
     python: PythonPath
     deb_of: Callable[[str], str]
+    stops: Callable[[str], bool] = lambda path: False
     reached: dict[str, str] = field(default_factory=dict)
     _named: set[str] = field(default_factory=set)
     _loaded: set[str] = field(default_factory=set)
@@ -98,6 +100,8 @@ class Reach:
         if start is not None:
             self._add(start, "", queue)
         for path in queue:  # grows while it is walked
+            if self.stops(path):
+                continue
             for other in self._leads_to(path, loader):
                 self._add(other, path, queue)
             for extra in [each for each in extras if each.looks.match(path)]:

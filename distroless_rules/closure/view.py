@@ -31,7 +31,7 @@ class View:
 
     def __init__(self, entries: Mapping[str, Entry], facts: Mapping[str, Facts]) -> None:
         self.entries = entries
-        self._facts = facts
+        self.known = facts
         self._links: dict[str, _Way | None] = {}
         self._folders: dict[str, _Way | None] = {}
 
@@ -100,7 +100,7 @@ class View:
     def facts(self, path: str) -> Facts | None:
         """Give what is known of the file that lies at ``path`` itself."""
         entry = self.entries.get(path)
-        return self._facts.get(entry.sha256) if entry is not None and entry.kind is Kind.FILE else None
+        return self.known.get(entry.sha256) if entry is not None and entry.kind is Kind.FILE else None
 
     def find_elf(self, path: str) -> tuple[str, Elf] | None:
         """Give where an ELF file really lies and what it says (``elf.search.Find``)."""

@@ -129,4 +129,4 @@ class _Inputs:
         return file
 
 
-TOOL = Tool("Compose", "11", _perform)
+TOOL = Tool("Compose", "12", _perform)

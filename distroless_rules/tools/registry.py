@@ -15,7 +15,7 @@ __all__ = ["MNEMONICS", "Registry"]
 
 _TOOLS = {
     "BuildRoot": ("build_root", "2"),
-    "Compose": ("compose", "11"),
+    "Compose": ("compose", "12"),
     "DebUnpack": ("deb_unpack", "1"),
     "ExpandTemplate": ("expand_template", "1"),
     "Facts": ("facts", "2"),

@@ -116,6 +116,13 @@ def test_static_programs_know_users_zones_and_services(container: Container) -> 
     assert at.out == "1970-01-01 09\n", at.err
 
 
+def test_openssl_finds_the_authorities_where_it_looks_for_them(built: Built, tmp_path: Path) -> None:
+    root = built.unpack("//python:image", tmp_path / "root")
+    assert str((root / "usr/lib/ssl/cert.pem").readlink()) == "/etc/ssl/certs/ca-certificates.crt"
+    assert str((root / "usr/lib/ssl/certs").readlink()) == "/etc/ssl/certs"
+    assert not (built.unpack("//static:image", tmp_path / "static") / "usr/lib/ssl").exists()
+
+
 def test_static_holds_authorities_zones_and_users(built: Built, tmp_path: Path) -> None:
     root = built.unpack("//static:image", tmp_path / "root")
     context = ssl.create_default_context(cafile=str(root / "etc/ssl/certs/ca-certificates.crt"))

@@ -19,6 +19,7 @@ __all__ = ["CA_CERTIFICATES", "JAVA_CACERTS"]
 _SHIPPED = "usr/share/ca-certificates"
 _LOCAL = "usr/local/share/ca-certificates"
 _STORE = "etc/ssl/certs"
+_OPENSSL = "usr/lib/ssl"  # OPENSSLDIR, as Debian compiles it
 _JKS_PASSWORD = "changeit"  # noqa: S105 - what every Java expects of its trust store, which holds no secret
 _JKS_MAGIC = 0xFEEDFEED
 
@@ -44,6 +45,7 @@ def _bundle(scene: Scene) -> Iterator[Change]:
     for path, pem in trusted:
         if path.startswith(_LOCAL):
             yield file(path, pem)
+    yield from _of_openssl(scene)
     taken: dict[str, int] = {}
     for path, pem in sorted(trusted, key=lambda row: _pem_name(row[0])):
         name = _pem_name(path)
@@ -53,6 +55,15 @@ def _bundle(scene: Scene) -> Iterator[Change]:
         digits = subject_hash(certificates(pem, f'"/{path}"')[0], f'"/{path}"')
         number = taken[digits] = taken.get(digits, -1) + 1
         yield link(f"{_STORE}/{digits}.{number}", name)
+
+
+def _of_openssl(scene: Scene) -> Iterator[Change]:
+    """Make the links by which OpenSSL's library finds the store; since Debian 13 its command's deb has them."""
+    if not any(name.startswith("libssl") for name in scene.debs):
+        return
+    for name, target in (("cert.pem", f"/{_STORE}/ca-certificates.crt"), ("certs", f"/{_STORE}")):
+        if f"{_OPENSSL}/{name}" not in scene.tree:
+            yield link(f"{_OPENSSL}/{name}", target)
 
 
 def _pem_name(path: str) -> str:
@@ -92,7 +103,8 @@ def _text(text: str) -> bytes:
 CA_CERTIFICATES = Effect(
     "ca-certificates",
     "/etc/ssl/certs/ca-certificates.crt holds the certificates of the deb ca-certificates, byte for byte as its script "
-    "makes it, and those that the image adds; OpenSSL's links by hash are there too.",
+    "makes it, and those that the image adds; OpenSSL's links by hash are there too, and "
+    "/usr/lib/ssl/cert.pem and certs, where its library looks for them.",
     _bundle,
 )
 JAVA_CACERTS = Effect(
