@@ -37,6 +37,7 @@ ARROWS = {
     "elf": _DOMAIN,
     "closure": f"{_DOMAIN} elf",
     "oci": f"{_DOMAIN} tar",
+    "comparing": f"{_DOMAIN} tar oci deb",
     "npm": f"{_DOMAIN} tar deb",
     "pypi": f"{_DOMAIN} tar",
     "sandbox": _DOMAIN,
@@ -59,7 +60,7 @@ ARROWS = {
     "testing": f"{_SPINE} project outputs state records machine build",
     "build": f"{_SPINE} project outputs state records machine",
     "cli": (
-        f"__init__ {_SPINE} project outputs state records fetching asking machine build explaining testing"
+        f"__init__ {_SPINE} project outputs state records fetching asking machine build explaining comparing testing"
         " unreached why anatomy analyzing"
     ),
 }

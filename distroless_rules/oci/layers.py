@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field, replace
 
 from distroless_rules.errors import FormatError, StorageError
 from distroless_rules.oci.opened import Opened
+from distroless_rules.oci.window import Window
 from distroless_rules.tar import reader as tar
 from distroless_rules.values.tree import Entry, Kind
 
@@ -94,6 +95,7 @@ class Layers(AbstractContextManager["Layers"]):
     tallies: list[Tally] = field(default_factory=list)
     hidden: list[Hidden] = field(default_factory=list)
     _archives: dict[str, int] = field(default_factory=dict)
+    _held: dict[Place, bytes] = field(default_factory=dict)
     _stack: ExitStack = field(default_factory=ExitStack)
 
     def __exit__(self, *_: object) -> None:
@@ -101,8 +103,13 @@ class Layers(AbstractContextManager["Layers"]):
         self._stack.close()
 
     @staticmethod
-    def read(image: Opened) -> Layers:
+    def read(image: Opened, hold: Callable[[str], bool] | None = None) -> Layers:
         """Read every layer.
+
+        Args:
+            image: the image.
+            hold: of files at which paths the bytes are held in memory; those of others cannot be asked for then, and
+                no layer's archive is kept. None: all archives are kept.
 
         Raises:
             FormatError: if one is damaged, malformed or hostile, or they hold more than a million paths.
@@ -113,7 +120,7 @@ class Layers(AbstractContextManager["Layers"]):
         try:
             for number in range(len(image.layers)):
                 tally = Tally()
-                for entry in layers._keep(image, number):
+                for entry in layers._keep(image, number) if hold is None else layers._hold(image, number, hold):
                     merged.apply(entry, number, tally)
                 layers.tallies.append(tally)
         except OSError as error:
@@ -144,6 +151,16 @@ class Layers(AbstractContextManager["Layers"]):
 
         return tar.entries(pieces(), f"layer {layer.blob}", source, devices=True)
 
+    def _hold(self, image: Opened, number: int, hold: Callable[[str], bool]) -> Iterator[Entry]:
+        """Give a layer's entries, and hold the bytes of some files."""
+        layer = image.layers[number]
+        source = layer.diff_id.partition(":")[2]
+        window = Window(image.pieces(number))
+        for entry in tar.entries(window, f"layer {layer.blob}", source, devices=True):
+            if entry.kind is Kind.FILE and hold(entry.path):
+                self._held[(source, entry.offset)] = window.bytes_at(entry.offset, entry.size)
+            yield entry
+
     def bytes_of(self, entry: Entry, size: int = -1) -> bytes:
         """Give the first ``size`` bytes of a file, all of them if it has fewer or ``size`` is negative.
 
@@ -163,6 +180,9 @@ class Layers(AbstractContextManager["Layers"]):
 
     def _pieces(self, entry: Entry, wanted: int) -> Iterator[bytes]:
         at = entry.offset
+        if (held := self._held.get((entry.source, at))) is not None:
+            yield held[:wanted]
+            return
         while wanted:
             data = os.pread(self._archives[entry.source], min(wanted, 1 << 20), at)
             if not data:

@@ -29,7 +29,7 @@ from distroless_rules.values.path import resolve_link
 from distroless_rules.values.platform import Platform
 from distroless_rules.values.tree import Entry, Kind
 
-__all__ = ["Layer", "Opened", "open_image"]
+__all__ = ["Layer", "Opened", "is_there", "open_image", "platforms"]
 
 _READ = 1 << 20
 _MAGIC = ((b"\x1f\x8b", ".gz"), (b"\x28\xb5\x2f\xfd", ".zst"), (b"\xfd7zXZ\0", ".xz"), (b"BZh", ".bz2"))
@@ -123,6 +123,35 @@ def open_image(name: str, platform: Platform | None = None) -> Opened:
     except BaseException:
         stack.close()
         raise
+
+
+def is_there(name: str) -> bool:
+    """Tell whether a name, as for ``open_image``, is that of a folder or file."""
+    return _split(name)[0].exists()
+
+
+def platforms(name: str) -> tuple[Platform, ...]:
+    """Give what the images of a layout or archive run on, each once, in order; of one of docker's none.
+
+    Args:
+        name: as for ``open_image``.
+
+    Raises:
+        RequestError: if there is no such layout or archive.
+        FormatError: if it is malformed or damaged.
+    """
+    path, wanted = _split(name)
+    with ExitStack() as stack:
+        try:
+            blobs = _Folder(path, stack) if path.is_dir() else _archive(path, stack, f'read the image "{name}"')
+            if not blobs.has("oci-layout") or not blobs.has("index.json"):
+                return ()
+            index = document.loads(blobs.read("index.json", f'"{name}"'), f'the index of "{name}"')
+            every = opened_choice.candidates(index, blobs.blob)
+            found = {_platform(blobs, each) for each in every if opened_choice.is_meant(each, wanted)}
+            return tuple(sorted(found, key=str))
+        except OSError as error:
+            raise RequestError(f'read the image "{name}"', error.strerror or str(error)) from error
 
 
 def _opened(name: str, platform: Platform | None, stack: ExitStack) -> Opened:

@@ -15,7 +15,7 @@ from distroless_rules.oci.descriptor import INDEX, MANIFEST, Descriptor
 from distroless_rules.values.digest import Digest
 from distroless_rules.values.platform import HOST, Platform
 
-__all__ = ["Candidate", "candidates", "choose", "choose_docker", "manifest"]
+__all__ = ["Candidate", "candidates", "choose", "choose_docker", "is_meant", "manifest"]
 
 _INDEXES = (INDEX, "application/vnd.docker.distribution.manifest.list.v2+json")
 _MANIFESTS = (MANIFEST, "application/vnd.docker.distribution.manifest.v2+json")
@@ -99,7 +99,7 @@ def choose(
     doing = f'read the image "{name}"'
     once = {(each.descriptor.digest, each.tag): each for each in found}
     every = list(once.values())
-    tags = [each for each in every if _is_meant(each, wanted)]
+    tags = [each for each in every if is_meant(each, wanted)]
     if not tags:
         known = sorted({each.tag for each in every if each.tag})
         hint = f"it has: {', '.join(known[:_SHOWN])}" if known else ""
@@ -123,7 +123,8 @@ def choose(
     raise RequestError(doing, f"it has {len(fitting)} images", hint=f"name one, as FOLDER:TAG: {shown}")
 
 
-def _is_meant(candidate: Candidate, wanted: str) -> bool:
+def is_meant(candidate: Candidate, wanted: str) -> bool:
+    """Tell whether a tag or digest means an image; ``""`` means each."""
     if not wanted:
         return True
     digest, tag = candidate.descriptor.digest.oci, candidate.tag

@@ -1,0 +1,1 @@
+"""Tests of ``distroless_rules.comparing``."""
