@@ -6,11 +6,12 @@ Nothing is done twice: when nothing that the last build of the same request look
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from distroless_rules import outputs, state
-from distroless_rules.actions.analysed import Analysis
+from distroless_rules.actions.analysed import Analysis, Wanted
+from distroless_rules.actions.artifact import Artifact
 from distroless_rules.errors import (
     ActionError,
     AnalysisError,
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from distroless_rules.loading.files import Seen
     from distroless_rules.machine import Machine
 
-__all__ = ["Built", "Options", "analysed", "build"]
+__all__ = ["Built", "Options", "analysed", "build", "made"]
 
 
 @dataclass(frozen=True)
@@ -141,6 +142,24 @@ def analysed(project: Project, request: Request, options: Options) -> tuple[Anal
         lock = project.make_lock(f"{error.doing.partition(' ')[2]} is new")
         evaluated = evaluate(project.workspace, lock, request, project.engine)
     return evaluated.analysis, evaluated.seen
+
+
+def made(
+    project: Project, analysis: Analysis, artifact: Artifact, options: Options, listener: events.Listener
+) -> bytes:
+    """Make one file of an analysis, whatever was asked for, and give its bytes; the output folder stays as it is.
+
+    Raises:
+        DistrolessError: whatever keeps it from being made.
+    """
+    from distroless_rules.machine import Machine
+
+    wanted = Wanted(analysis.wanted[0].label, "", (artifact,))
+    with Machine(project, options.jobs, listener, sandbox_debug=options.sandbox_debug) as machine:
+        outcome = machine.execute(replace(analysis, wanted=(wanted,)), keep_going=False)
+        if outcome.failures:
+            raise outcome.failures[0].error
+        return machine.store.path(outcome.digests[artifact]).read_bytes()
 
 
 def _warm_up() -> None:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from distroless_rules.actions.analysed import Wanted
-from distroless_rules.build import Options, analysed
+from distroless_rules.build import Options, analysed, made
 from distroless_rules.errors import RequestError
 from distroless_rules.execution import events
 from distroless_rules.project import Project
@@ -31,17 +30,10 @@ def unreached(project: Project, request: Request, options: Options, listener: ev
         RequestError: if what is named is no image that debs and files are put together for.
         DistrolessError: whatever keeps the image from being composed.
     """
-    from distroless_rules.machine import Machine
-
     analysis, _ = analysed(project, request, options)
     label = analysis.wanted[0].label
     found = [action for action in analysis.actions if action.owner == str(label) and action.mnemonic == "Unreached"]
     if not found:
         raise RequestError(f'inspect "{label}"', "it is not an image that debs and files are put together for")
-    artifact = found[0].outputs[0].artifact
-    with Machine(project, options.jobs, listener) as machine:
-        outcome = machine.execute(replace(analysis, wanted=(Wanted(label, "", (artifact,)),)), keep_going=False)
-        if outcome.failures:
-            raise outcome.failures[0].error
-        rows = json.loads(machine.store.path(outcome.digests[artifact]).read_bytes())
+    rows = json.loads(made(project, analysis, found[0].outputs[0].artifact, options, listener))
     return [Unreached(f"/{path}", size, deb) for path, size, deb in rows]

@@ -21,7 +21,8 @@ SCRIPTS = sorted(ROOT.rglob("*.bzl"))
 
 _DOMAIN = "errors values"
 _SPINE = (
-    "errors values loading targets actions storage tar deb elf closure oci npm pypi structure sandbox tools execution"
+    "errors values loading targets actions storage tar deb elf closure oci npm pypi sbom structure sandbox tools"
+    " execution"
 )
 ARROWS = {
     "__init__": "",
@@ -41,12 +42,14 @@ ARROWS = {
     "npm": f"{_DOMAIN} tar deb",
     "pypi": f"{_DOMAIN} tar",
     "sandbox": _DOMAIN,
+    "sbom": f"{_DOMAIN} tar deb",
     "structure": "errors values tar oci",
     "anatomy": f"{_DOMAIN} tar deb elf closure oci",
-    "tools": "errors values tar deb elf closure oci npm pypi structure sandbox",
+    "tools": "errors values tar deb elf closure oci npm pypi sbom structure sandbox",
     "execution": "errors values loading targets actions storage tar tools sandbox",
     "analyzing": f"{_DOMAIN} oci anatomy",
     "project": _SPINE,
+    "accounting": f"{_SPINE} project build machine",
     "asking": f"{_SPINE} project",
     "fetching": f"{_SPINE} project",
     "outputs": f"{_SPINE} project",
@@ -60,7 +63,8 @@ ARROWS = {
     "testing": f"{_SPINE} project outputs state records machine build",
     "build": f"{_SPINE} project outputs state records machine",
     "cli": (
-        f"__init__ {_SPINE} project outputs state records fetching asking machine build explaining comparing testing"
+        f"__init__ {_SPINE} project outputs state records fetching accounting asking machine build"
+        " explaining comparing testing"
         " unreached why anatomy analyzing"
     ),
 }
@@ -76,9 +80,16 @@ ONLY_IN = {
     "urllib3": {"deb/", "oci/", "storage/"},
     "grpc": {"storage/channel.py"},
     "click": {"cli/"},
+    "cyclonedx": {"sbom/"},
+    "license_expression": {"sbom/"},
+    "packageurl": {"sbom/"},
+    "spdx_tools": {"sbom/"},
     "rich": {"cli/"},
 }
-EXPENSIVE = ("networkx", "rich", "urllib3", "pysequoia", "zstandard", "deflate", "starlark", "elftools", "grpc")
+EXPENSIVE = (
+    *("networkx", "rich", "urllib3", "pysequoia", "zstandard", "deflate", "starlark", "elftools", "grpc"),
+    *("cyclonedx", "spdx_tools"),
+)
 
 
 def imported(tree: ast.AST) -> Iterator[str]:

@@ -43,6 +43,7 @@ class Unpacked:
     tree: Artifact
     facts: Artifact
     mentions: Artifact
+    checksums: Artifact
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,8 +203,10 @@ class Debs:
                 weight=deb.size,
             )
         )
-        facts, mentions = (Artifact(Root.DERIVED, f"{folder}/{name}", owner=owner) for name in ("facts", "mentions"))
-        for mnemonic, output, doing in (("Facts", facts, "Reading"), ("Mentions", mentions, "Searching")):
+        found = []
+        for mnemonic, doing in (("Facts", "Reading"), ("Mentions", "Searching"), ("Checksums", "Hashing")):
+            output = Artifact(Root.DERIVED, f"{folder}/{mnemonic.lower()}", owner=owner)
+            found.append(output)
             self._add(
                 Action(
                     mnemonic=mnemonic,
@@ -215,7 +218,7 @@ class Debs:
                     weight=deb.size,
                 )
             )
-        return Unpacked(deb, index, tree, facts, mentions)
+        return Unpacked(deb, index, tree, *found)
 
 
 def _label(path: str) -> str:
@@ -243,6 +246,8 @@ def rows(unpacked: Sequence[Unpacked], row: Callable[[Artifact], Any]) -> list[d
             "tree": row(each.tree),
             "facts": row(each.facts),
             "mentions": row(each.mentions),
+            "checksums": row(each.checksums),
+            "sha256": each.deb.sha256,
         }
         for each in unpacked
     ]

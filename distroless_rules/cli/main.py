@@ -28,6 +28,7 @@ _VERBS = {
     "explain": "Show why a digest is not that of the build before.",
     "inspect": "Show what is in an image.",
     "diff": "Show what two images differ in.",
+    "sbom": "Account for everything in an image: SPDX or CycloneDX.",
     "analyze": "Show what a fat image consists of, and make it distroless.",
     "docs": "Describe rules, macros and providers as Markdown.",
     "lint": "Look at BUILD and .bzl files without evaluating them.",

@@ -41,6 +41,7 @@ class Sources:
         debs: the debs of the image, by name.
         base: base-files, base-passwd and libc-bin, as far as the archive has them, for their effects.
         read: gives the bytes of a regular file of a deb or of the user.
+        md5: gives the MD5 of such a file, however large, hexadecimal.
         lay: gives the entries of a declared file, folder, link or tree at its path; owner and mode are set later.
         certificates: (file name, PEM text) to add to the CA bundle.
         settle: is shown the whole tree; gives the paths that leave it, each with the name of the rule that drops it,
@@ -50,6 +51,7 @@ class Sources:
     debs: Mapping[str, DebIndex]
     base: Mapping[str, DebIndex]
     read: Callable[[Entry], bytes]
+    md5: Callable[[Entry], str]
     lay: Callable[[FileSpec], list[Entry]]
     certificates: tuple[tuple[str, bytes], ...] = ()
     settle: Callable[[Tree], Mapping[str, str]] = lambda tree: {}
@@ -224,15 +226,18 @@ def _settle(work: _Work) -> None:
 
 def _add_status(work: _Work) -> None:
     # In the system layer: a layer of debs stays the same in every image that has it.
-    present: dict[str, list[str]] = {name: [] for name in work.layer_of}
+    present: dict[str, list[Entry]] = {name: [] for name in work.layer_of}
     for claim in work.tree:
         if claim.rank == "deb" and claim.entry.kind is Kind.FILE:
-            present[claim.origin[5:-1]].append(claim.entry.path)
+            present[claim.origin[5:-1]].append(claim.entry)
     for name in sorted(work.layer_of):
         index = work.sources.debs[name]
         for path, data in (
             (f"{compose_status.FOLDER}/{name}", compose_status.stanza(index)),
-            (f"{compose_status.FOLDER}/{name}.md5sums", compose_status.checksums(index, present[name])),
+            (
+                f"{compose_status.FOLDER}/{name}.md5sums",
+                compose_status.checksums(index, present[name], work.sources.md5),
+            ),
         ):
             digest = hashlib.sha256(data).hexdigest()
             work.generated.setdefault(digest, data)

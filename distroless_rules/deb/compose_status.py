@@ -6,10 +6,11 @@ are really there at ``<deb>.md5sums`` beside it. Source: deb822(5), deb-md5sums(
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from distroless_rules.deb.package import DebIndex
 from distroless_rules.values.path import fold_usr
+from distroless_rules.values.tree import Entry
 
 __all__ = ["FOLDER", "checksums", "stanza"]
 
@@ -25,8 +26,15 @@ def stanza(index: DebIndex) -> bytes:
     ).encode()
 
 
-def checksums(index: DebIndex, present: Iterable[str]) -> bytes:
-    """Give the lines of ``<md5>  <path>`` for those of the deb's files that are at ``present`` image paths."""
-    paths = set(present)
-    lines = sorted((fold_usr(path), md5) for path, md5 in index.md5sums.items())
-    return "".join(f"{md5}  {path}\n" for path, md5 in lines if path in paths).encode("utf-8", "surrogateescape")
+def checksums(index: DebIndex, present: Iterable[Entry], md5: Callable[[Entry], str]) -> bytes:
+    """Give the lines of ``<md5>  <path>``, by path, for a deb's files that are in an image.
+
+    Args:
+        index: the deb.
+        present: its files, where they are in the image.
+        md5: gives the MD5 of one that the deb does not state: of conffiles, and where it has no md5sums at all.
+    """
+    stated = {fold_usr(path): sum_ for path, sum_ in index.md5sums.items()}
+    sums = {entry.path: stated.get(entry.path) or md5(entry) for entry in present}
+    lines = (f"{sums[path]}  {path}\n" for path in sorted(sums))
+    return "".join(lines).encode("utf-8", "surrogateescape")

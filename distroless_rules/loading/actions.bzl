@@ -132,6 +132,8 @@ def _deb_(row):
         tree = file_(row["tree"]),
         facts = file_(row["facts"]),
         mentions = file_(row["mentions"]),
+        checksums = file_(row["checksums"]),
+        sha256 = row["sha256"],
     )
 
 def _closure_(roots, *, local = [], exclude = [], keep = [], stage = "runtime"):

@@ -16,6 +16,7 @@ load("//rules/private:javascript.bzl", _js_binary = "js_binary", _js_library = "
 load("//rules/private:python.bzl", _py_binary = "py_binary", _py_library = "py_library", _py_requirements = "py_requirements", _py_test = "py_test")
 load("//rules/private:run_binary.bzl", _run_binary = "run_binary")
 load("//rules/private:rust.bzl", _rust_binary = "rust_binary", _rust_library = "rust_library", _rust_proc_macro = "rust_proc_macro", _rust_test = "rust_test")
+load("//rules/private:sbom.bzl", _image_sbom = "image_sbom")
 load("//rules/private:system.bzl", _ca_certificates = "ca_certificates", _os_release = "os_release")
 load("//rules/private:tests.bzl", _sh_test = "sh_test")
 load("//rules/private:write_file.bzl", _write_file = "write_file")
@@ -34,6 +35,7 @@ go_binary = _go_binary
 go_library = _go_library
 go_test = _go_test
 group = _group
+image_sbom = _image_sbom
 image_test = _image_test
 java_binary = _java_binary
 java_import = _java_import

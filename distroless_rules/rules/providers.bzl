@@ -181,5 +181,6 @@ ImageInfo = provider(
         "report": "What is in it and why.",
         "platform": "What it is for.",
         "tree": "A directory File: its files, laid out where somebody needs them.",
+        "sboms": "Its bills of materials: from the format, as `image_sbom` has it, to the File.",
     },
 )

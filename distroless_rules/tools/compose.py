@@ -13,8 +13,9 @@ Outputs: ``recipe/NN`` for each layer of debs, ``recipe/system``, ``recipe/app``
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from distroless_rules.deb import compose_gate, compose_lay, package
@@ -36,6 +37,7 @@ __all__ = ["TOOL"]
 
 # Nothing is made of bytes larger than this: certificates, configuration, account files.
 _MAX_READ = 64 << 20
+_PIECE = 1 << 20
 
 
 def _perform(bench: Workbench) -> None:
@@ -56,6 +58,7 @@ def _perform(bench: Workbench) -> None:
         debs=inputs.indexes("deb"),
         base=inputs.indexes("base"),
         read=inputs.read,
+        md5=inputs.md5,
         lay=inputs.lay,
         certificates=tuple((name.rpartition("/")[2], inputs.whole(name)) for name in options.ca_bundle),
         settle=settle,
@@ -99,18 +102,31 @@ class _Inputs:
 
     def read(self, entry: Entry) -> bytes:
         """Give the bytes of a regular file."""
+        if entry.size > _MAX_READ:
+            raise FormatError(f'read "/{entry.path}"', f"it has {entry.size} bytes, more than {_MAX_READ}")
+        return b"".join(self._pieces(entry))
+
+    def md5(self, entry: Entry) -> str:
+        """Give the MD5 of a regular file's bytes."""
+        state = hashlib.md5(usedforsecurity=False)
+        for piece in self._pieces(entry):
+            state.update(piece)
+        return state.hexdigest()
+
+    def _pieces(self, entry: Entry) -> Iterator[bytes]:
         doing = f'read "/{entry.path}"'
         file = self._by_hash.get(entry.source)
         if file is None:
             raise FormatError(doing, f"no input has the SHA-256 {entry.source[:12]}")
-        if entry.size > _MAX_READ:
-            raise FormatError(doing, f"it has {entry.size} bytes, more than {_MAX_READ}")
         with file.path.open("rb") as stream:
             stream.seek(entry.offset)
-            data = stream.read(entry.size)
-        if len(data) != entry.size:
-            raise FormatError(doing, "its archive ends before it does")
-        return data
+            left = entry.size
+            while left:
+                piece = stream.read(min(left, _PIECE))
+                if not piece:
+                    raise FormatError(doing, "its archive ends before it does")
+                yield piece
+                left -= len(piece)
 
     def whole(self, name: str) -> bytes:
         """Give the bytes of an input by its name."""
@@ -129,4 +145,4 @@ class _Inputs:
         return file
 
 
-TOOL = Tool("Compose", "12", _perform)
+TOOL = Tool("Compose", "13", _perform)

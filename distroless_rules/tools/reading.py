@@ -1,4 +1,4 @@
-"""The inputs of ``Facts`` and ``Mentions`` as entries whose bytes can be read.
+"""The inputs of ``Facts``, ``Mentions`` and ``Checksums`` as entries whose bytes can be read.
 
 Inputs: ``index`` and ``tree`` of a deb; or ``tree`` alone, a tree's archive; or ``file/<n>``. Parameter ``paths``:
 what each ``file/<n>`` is called in the image.
@@ -18,6 +18,8 @@ from distroless_rules.tools.tool import InputFile, Workbench
 from distroless_rules.values.tree import Entry, Kind
 
 __all__ = ["Files"]
+
+_PIECE = 1 << 20
 
 
 class Files(ExitStack):
@@ -45,14 +47,25 @@ class Files(ExitStack):
 
     def read(self, entry: Entry, size: int) -> bytes:
         """Give the first ``size`` bytes of a file, all of it if it has fewer."""
-        self._bench.check()
         wanted = min(size, entry.size)
-        data = os.pread(self._descriptor(entry.source), wanted, entry.offset)
+        data = self._part(entry, 0, wanted)
         while len(data) < wanted:  # Linux reads at most 2 GiB at a time
-            more = os.pread(self._descriptor(entry.source), wanted - len(data), entry.offset + len(data))
-            if not more:
-                raise FormatError(f'read "/{entry.path}"', "its archive ends before it does")
-            data += more
+            data += self._part(entry, len(data), wanted - len(data))
+        return data
+
+    def pieces(self, entry: Entry) -> Iterator[bytes]:
+        """Give the bytes of a file, a piece at a time."""
+        at = 0
+        while at < entry.size:
+            piece = self._part(entry, at, min(_PIECE, entry.size - at))
+            yield piece
+            at += len(piece)
+
+    def _part(self, entry: Entry, start: int, size: int) -> bytes:
+        self._bench.check()
+        data = os.pread(self._descriptor(entry.source), size, entry.offset + start)
+        if size and not data:
+            raise FormatError(f'read "/{entry.path}"', "its archive ends before it does")
         return data
 
     def whole(self, entry: Entry) -> memoryview:

@@ -15,7 +15,8 @@ __all__ = ["MNEMONICS", "Registry"]
 
 _TOOLS = {
     "BuildRoot": ("build_root", "2"),
-    "Compose": ("compose", "12"),
+    "Checksums": ("checksums", "1"),
+    "Compose": ("compose", "13"),
     "DebUnpack": ("deb_unpack", "1"),
     "ExpandTemplate": ("expand_template", "1"),
     "Facts": ("facts", "2"),
@@ -25,6 +26,7 @@ _TOOLS = {
     "Layer": ("layer", "1"),
     "Mentions": ("mentions", "3"),
     "NodeModules": ("node_modules", "1"),
+    "Sbom": ("sbom", "1"),
     "Unreached": ("unreached", "2"),
     "Wheels": ("wheels", "1"),
     "WriteFile": ("write_file", "1"),

@@ -21,11 +21,11 @@ def _commands(tmp_path: Path, **files: str) -> Commands:
 def test_help_lists_every_verb_and_imports_none(tmp_path: Path) -> None:
     ran = _commands(tmp_path).run("--help")
     assert ran.status == 0
-    for verb in ("init", "build", "run", "lock", "query", "plan", "inspect", "cache"):
+    for verb in ("init", "build", "run", "lock", "query", "plan", "inspect", "sbom", "cache"):
         assert f"\n  {verb} " in ran.out
 
 
-@pytest.mark.parametrize("verb", ["init", "build", "run", "lock", "query", "plan", "inspect", "cache"])
+@pytest.mark.parametrize("verb", ["init", "build", "run", "lock", "query", "plan", "inspect", "sbom", "cache"])
 def test_every_verb_has_help(tmp_path: Path, verb: str) -> None:
     ran = _commands(tmp_path).run(verb, "--help")
     assert (ran.status, ran.err) == (0, "")

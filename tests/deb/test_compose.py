@@ -9,6 +9,7 @@ import pytest
 
 from distroless_rules.errors import AnalysisError, DistrolessError, FormatError
 from tests.support.composing import composed, deb
+from tests.support.debs import make_deb
 
 
 def refused(folder: Path, kind: type[DistrolessError], *arguments: Any, **parameters: Any) -> str:
@@ -190,3 +191,15 @@ def test_what_scanners_read(tmp_path: Path) -> None:
         "Maintainer: Small Archive <archive@example.com>\nDescription: made for a test\nSection: misc\n"
     )
     assert made.file("var/lib/dpkg/status.d/a.md5sums") == "0cc175b9c0f1b6a831c399e269772661  usr/bin/a\n"
+
+
+def test_checksums_are_of_all_files_of_a_deb_that_are_there_and_of_no_others(tmp_path: Path) -> None:
+    held = "etc/a.conf = a\nusr/bin/a = a\nusr/bin/b => usr/bin/a\nusr/share/man/m = m\nusr/lib/x = x"
+    stated = f"{'1' * 32}  usr/bin/a\n{'2' * 32}  usr/share/man/m\n{'3' * 32}  usr/lib/x\n{'4' * 32}  usr/lib/never\n"
+    made = composed(tmp_path, {"a": make_deb(held, {"Package": "a"}, md5sums=stated)}, exclude=["/usr/lib/x"])
+    a = "0cc175b9c0f1b6a831c399e269772661"
+    assert made.file("var/lib/dpkg/status.d/a.md5sums") == f"{a}  etc/a.conf\n{'1' * 32}  usr/bin/a\n{a}  usr/bin/b\n"
+    (tmp_path / "none").mkdir()
+    none = composed(tmp_path / "none", {"a": make_deb("usr/bin/a = a\nusr/bin/b = b", {"Package": "a"}, md5sums="")})
+    b = "92eb5ffee6ae2fec3ad71c777531578f"
+    assert none.file("var/lib/dpkg/status.d/a.md5sums") == f"{a}  usr/bin/a\n{b}  usr/bin/b\n"

@@ -4,6 +4,7 @@ load("//rules:providers.bzl", "CertificatesInfo", "DebInfo", "FilesInfo", "Group
 load("//rules/private:files.bzl", "file_rows")
 load("//rules/private:layers.bzl", "deb_layers", "sum_of", "weight")
 load("//rules/private:roots.bzl", "put_together")
+load("//rules/private:sbom.bzl", "sboms")
 
 _WELL_KNOWN = {"root": "0", "nonroot": "65532"}
 
@@ -80,6 +81,8 @@ def _unreached(ctx, closure, composed, inputs, mentions, gate):
         progress_message = "Looking for what nothing reaches in " + ctx.label.canonical,
     )
 
+_DOING = {"Checksums": "Hashing the files", "Facts": "Reading the files", "Mentions": "Reading the imports"}
+
 def _read(ctx, inputs, mnemonic, files, trees, first = 0):
     name = mnemonic.lower()
     named = {"file/%d" % at: each for at, each in enumerate(files)}
@@ -93,7 +96,7 @@ def _read(ctx, inputs, mnemonic, files, trees, first = 0):
             inputs = taken,
             outputs = {name: out},
             parameters = parameters,
-            progress_message = "Reading the %s of %s" % ("files" if mnemonic == "Facts" else "imports", ctx.label.canonical),
+            progress_message = "%s of %s" % (_DOING[mnemonic], ctx.label.canonical),
         )
         inputs["%s/%d" % (name, number)] = out
 
@@ -176,7 +179,7 @@ def _layer(ctx, name, recipe, blobs, kib):
     return struct(blob = blob, descriptor = descriptor, name = name)
 
 def _layers(ctx, found, closure, config):
-    """Writes every layer; gives them in order, the report of what is in them, and all their files as one tree."""
+    """Writes every layer; gives them in order, what Compose gave, what holds their bytes, and all their files as one tree."""
     least = 1 + int(bool(closure.debs)) + int(bool(found.entries))
     if ctx.attr.layer_budget < least:
         fail("a layer_budget of %d is too small; debs, system files and files of no deb need %d layers here" % (ctx.attr.layer_budget, least))
@@ -195,7 +198,15 @@ def _layers(ctx, found, closure, config):
         layers.append(("application", _layer(ctx, "app", composed["recipe/app"], list(files), 1)))
     blobs = [deb.tree for deb in closure.debs + closure.base] + [composed["generated"]]
     tree = put_together(ctx, ctx.label.name + ".tree", composed, blobs, found.entries, folders = ["dev", "proc", "sys", "tmp"])
-    return layers, composed["report"], tree
+    return layers, composed, blobs, tree
+
+def _checksums(ctx, found):
+    """Has what the image's targets declare hashed, for bills of materials."""
+    made = {}
+    files = [each for each in found.entries if each.kind == "file"]
+    trees = {each.file: True for each in found.entries if each.kind == "tree"}
+    _read(ctx, made, "Checksums", files, list(trees))
+    return made
 
 def _user_number(name, users):
     """The number of an account that the BUILD files declare; other names are the debs' and stay names."""
@@ -224,7 +235,8 @@ def _distroless_image(ctx):
         "workdir": ctx.attr.workdir,
         "volumes": ctx.attr.volumes,
     }
-    layers, report, tree = _layers(ctx, found, closure, config)
+    layers, composed, sources, tree = _layers(ctx, found, closure, config)
+    report = composed["report"]
     outputs = {part: ctx.actions.declare_file("%s.%s" % (ctx.label.name, part)) for part in ("config", "manifest", "descriptor")}
     ctx.actions.tool(
         mnemonic = "Image",
@@ -255,6 +267,15 @@ def _distroless_image(ctx):
             report = report,
             platform = ctx.platform.name,
             tree = tree,
+            sboms = sboms(
+                ctx,
+                closure,
+                composed,
+                sources + [each.file for each in found.entries if each.file != None],
+                _checksums(ctx, found),
+                outputs["config"],
+                outputs["descriptor"],
+            ),
         ),
     ]
 

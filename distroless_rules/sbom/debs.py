@@ -1,0 +1,165 @@
+"""The debs of an image: what dpkg's records in it say in, components out.
+
+Records of distroless images (``status.d``) and of dpkg itself (``status``, ``info``) are read alike. Source: dpkg(1),
+deb822(5); os-release(5); the package URL type definition of deb.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from distroless_rules.deb import control
+from distroless_rules.sbom import copyright as copyrights
+from distroless_rules.sbom.component import Component, Source
+from distroless_rules.sbom.files import Files
+from distroless_rules.values.tree import Kind
+
+__all__ = ["find"]
+
+_STATUS_D = "var/lib/dpkg/status.d"
+_STATUS = "var/lib/dpkg/status"
+_INFO = "var/lib/dpkg/info"
+_MAX_STATUS = 256 << 20
+_MAX_LIST = 64 << 20
+_VENDORS = frozenset(["debian", "deepin", "devuan", "kali", "linuxmint", "neon", "pop", "pureos", "raspbian", "ubuntu"])
+_SOURCE = re.compile(r"(\S+)(?:\s+\(([^()]+)\))?")
+
+
+@dataclass(frozen=True, slots=True)
+class _Record:
+    """A deb as an image records it: its control fields and the lists of its files."""
+
+    fields: Mapping[str, str]
+    lists: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        return self.fields["Package"]
+
+
+def find(files: Files, archives: Mapping[str, str]) -> list[Component]:
+    """Give the debs of an image, each with the regular files that are its own.
+
+    Args:
+        files: the image's.
+        archives: SHA-256 of the archives of debs, by name, where they are known.
+
+    Raises:
+        FormatError: if a record is malformed.
+    """
+    records = list(_records(files))
+    namer = _namer(files)
+    purls = [namer(r.name, r.fields.get("Version", ""), r.fields.get("Architecture", "")) for r in records]
+    providers = _providers(zip(records, purls, strict=True))
+    found = []
+    for record, purl in zip(records, purls, strict=True):
+        made = _component(files, record, purl, namer)
+        needs = tuple(each for each in _needs(record.fields, providers) if each != purl)
+        found.append(replace(made, depends=needs, sha256=archives.get(record.name, "")))
+    return found
+
+
+def _records(files: Files) -> Iterator[_Record]:
+    for entry in files.below(_STATUS_D):
+        if entry.path.endswith(".md5sums"):
+            continue
+        for fields in _stanzas(files, entry.path):
+            yield _Record(fields, (f"{entry.path}.md5sums",))
+    for fields in _stanzas(files, _STATUS):
+        if fields.get("Status", "").split()[-1:] == ["installed"]:
+            stems = (f"{fields['Package']}:{fields.get('Architecture', '')}", fields["Package"])
+            lists = (f"{_INFO}/{stem}{kind}" for stem in stems for kind in (".list", ".md5sums"))
+            yield _Record(fields, tuple(lists))
+
+
+def _stanzas(files: Files, path: str) -> Iterator[dict[str, str]]:
+    data = files.read(path, _MAX_STATUS)
+    for fields in control.stanzas(data, f'"/{path}"'):
+        if fields.get("Package"):
+            yield fields
+
+
+def _namer(files: Files) -> Callable[[str, str, str], str]:
+    """Give the function that makes the package URL of a deb of this distribution."""
+    from packageurl import PackageURL
+
+    release = _os_release(files)
+    named = release.get("ID", "").lower()
+    vendor = named if named in _VENDORS else "debian"  # an image may give its system a name of its own
+    version = release.get("VERSION_ID", "") if vendor == named else ""
+    distro = f"{vendor}-{version}" if version else vendor
+
+    def purl(name: str, version: str, architecture: str) -> str:
+        qualifiers = {"arch": architecture, "distro": distro}
+        return str(PackageURL("deb", vendor, name, version or None, qualifiers).to_string())
+
+    return purl
+
+
+def _os_release(files: Files) -> dict[str, str]:
+    data = files.read("etc/os-release", 1 << 16) or files.read("usr/lib/os-release", 1 << 16)
+    rows = (line.partition("=") for line in data.decode("utf-8", "replace").splitlines())
+    return {name.strip(): value.strip().strip("\"'") for name, sign, value in rows if sign}
+
+
+def _component(files: Files, record: _Record, purl: str, namer: Callable[[str, str, str], str]) -> Component:
+    fields = record.fields
+    licence = copyrights.read(
+        files.read(f"usr/share/doc/{record.name}/copyright", copyrights.MAX_BYTES),
+        record.name,
+    )
+    return Component(
+        name=record.name,
+        version=fields.get("Version", ""),
+        purl=purl,
+        licence=licence,
+        supplier=" ".join(fields.get("Maintainer", "").split()),
+        homepage=fields.get("Homepage", "").strip(),
+        summary=fields.get("Description", "").partition("\n")[0].strip(),
+        source=_source(fields, namer),
+        files=tuple(dict.fromkeys(_paths(files, record.lists))),
+    )
+
+
+def _source(fields: Mapping[str, str], namer: Callable[[str, str, str], str]) -> Source:
+    match = _SOURCE.match(fields.get("Source", "").strip())
+    name = match[1] if match else fields["Package"]
+    version = (match[2] if match else None) or fields.get("Version", "")
+    return Source(name, version, namer(name, version, "source"))
+
+
+def _paths(files: Files, lists: Iterable[str]) -> Iterator[str]:
+    """Give where the regular files of a deb lie that its lists name and that are there."""
+    for path in lists:
+        sums = path.endswith(".md5sums")
+        for line in files.read(path, _MAX_LIST).decode("utf-8", "surrogateescape").split("\n"):
+            written = line[34:] if sums else line
+            place = files.place(written.strip("/")) if written.strip("/") else None
+            entry = files.entries.get(place) if place is not None else None
+            if entry is not None and entry.kind is Kind.FILE:
+                yield entry.path
+
+
+def _providers(records: Iterable[tuple[_Record, str]]) -> dict[str, str]:
+    """Give the package URL of the deb that is, or else of the first that provides, each name."""
+    real: dict[str, str] = {}
+    virtual: dict[str, str] = {}
+    for record, purl in records:
+        real.setdefault(record.name, purl)
+        for group in control.relations(record.fields.get("Provides", "")):
+            for relation in group:
+                virtual.setdefault(relation.name, purl)
+    return {**virtual, **real}
+
+
+def _needs(fields: Mapping[str, str], providers: Mapping[str, str]) -> list[str]:
+    """Give what a deb depends on; of alternatives the first that is there."""
+    found: dict[str, None] = {}
+    for field in ("Pre-Depends", "Depends"):
+        for group in control.relations(fields.get(field, "")):
+            there = (providers[relation.name] for relation in group if relation.name in providers)
+            if first := next(there, ""):
+                found[first] = None
+    return sorted(found)
