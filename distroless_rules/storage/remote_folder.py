@@ -86,7 +86,7 @@ class FolderCache:
         """Have it keep blobs (see ``Remote.send``)."""
         for digest in without_empty(blobs):
             with blobs[digest].open("rb", buffering=0) as source:
-                self._write(f"send {digest.oci} to {self.shown}", self._blob(digest), source)
+                self._write(f"send a blob to {self.shown}", self._blob(digest), source)
             self.traffic.sent(digest.size)
 
     def find(self, key: Digest) -> ActionResult | None:

@@ -183,12 +183,12 @@ class GrpcCache:
             answer = self.channel.upload(services.WRITE, _writes(name, squeezing(pieces) if squeezed else pieces))
         if not squeezed and answer.committed_size != digest.size:
             cause = f"it took {answer.committed_size} of {digest.size} bytes"
-            raise RemoteError(f"send {digest.oci} to {self.shown}", cause, Code.DATA_LOSS)
+            raise RemoteError(f"send a blob to {self.shown}", f"{cause} of {digest.oci}", Code.DATA_LOSS)
 
     def _refused(self, digest: Digest | None, status: Status) -> RemoteError:
         code = Code(status.code) if status.code in Code.__members__.values() else Code.UNKNOWN
-        doing = f"send {digest.oci if digest else 'a blob'} to {self.shown}"
-        return RemoteError(doing, f"{code.name}: {status.message[:300]}", code, said=status)
+        cause = f"{code.name}: {status.message[:300]}, of {digest.oci if digest else 'one'}"
+        return RemoteError(f"send blobs to {self.shown}", cause, code, said=status)
 
 
 def _failed(status: Status | None) -> bool:

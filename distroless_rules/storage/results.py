@@ -2,7 +2,9 @@
 
 Going in: results of ours, or messages of anybody's. Going out: messages, or results that are whole: the action ended
 well and made each declared output and nothing else. An output is an ``OutputFile`` under its name; one that is a tree
-is the file of its archive. Source: ``ActionResult`` in ``remote_execution.proto``.
+is the file of its archive. The auxiliary metadata say whose result it is, so that one that has come to stand under
+another action's key is found out, and the version of the code that made it. Source: ``ActionResult`` in
+``remote_execution.proto``.
 """
 
 from __future__ import annotations
@@ -19,12 +21,14 @@ from distroless_rules.storage.messages import (
     Property,
     Timestamp,
 )
+from distroless_rules.storage.services import GetActionResultRequest
 from distroless_rules.storage.store import ActionResult as Result
 from distroless_rules.values.digest import Digest
 
 __all__ = ["blobs", "dump", "load"]
 
 _STRING = "type.googleapis.com/google.protobuf.StringValue"  # its field 1 is the text, as Property's is
+_ACTION = "type.googleapis.com/build.bazel.remote.execution.v2.GetActionResultRequest"  # which names an action
 _LONGEST = 4096  # bytes of a path, as in Linux
 _NOTHING = "keep a result in the shared cache"
 
@@ -34,8 +38,12 @@ def blobs(result: Result) -> set[Digest]:
     return {*result.outputs.values(), *([result.printed] if result.printed else [])}
 
 
-def dump(result: Result) -> ActionResult:
+def dump(key: Digest, result: Result) -> ActionResult:
     """Give the message that keeps a result.
+
+    Args:
+        key: the digest of its action.
+        result: what the action made.
 
     Raises:
         FormatError: if the name of an output is not a relative path that every machine can have.
@@ -50,21 +58,25 @@ def dump(result: Result) -> ActionResult:
         execution_metadata=ExecutedActionMetadata(
             execution_start_timestamp=Timestamp(),
             execution_completed_timestamp=Timestamp(seconds, milliseconds * 1_000_000),
-            auxiliary_metadata=(AnyMessage(_STRING, wire.encode(Property(name=result.code))),),
+            auxiliary_metadata=(
+                AnyMessage(_STRING, wire.encode(Property(name=result.code))),
+                AnyMessage(_ACTION, wire.encode(GetActionResultRequest(action_digest=key))),
+            ),
         ),
     )
 
 
-def load(message: ActionResult, names: Collection[str], doing: str) -> Result:
+def load(key: Digest, message: ActionResult, names: Collection[str], doing: str) -> Result:
     """Give the result that a message keeps.
 
     Args:
+        key: the digest of the action.
         message: as it was found.
         names: of the declared outputs.
         doing: what cannot be done with a bad one.
 
     Raises:
-        FormatError: if it is not the result of an action that ended well with exactly these outputs.
+        FormatError: if it is not the result of this action, ended well, with exactly these outputs.
     """
 
     def refused(cause: str) -> FormatError:
@@ -88,6 +100,8 @@ def load(message: ActionResult, names: Collection[str], doing: str) -> Result:
     if lacking := sorted(set(names) - set(outputs)):
         raise refused(f'it lacks output "{lacking[0]}"')
     metadata = message.execution_metadata or ExecutedActionMetadata()
+    if AnyMessage(_ACTION, wire.encode(GetActionResultRequest(action_digest=key))) not in metadata.auxiliary_metadata:
+        raise refused("it is another action's")
     return Result(outputs, _milliseconds(metadata), _code(metadata), message.stdout_digest)
 
 

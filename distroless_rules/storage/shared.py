@@ -71,7 +71,14 @@ class SharedStore:
         return self._remote.traffic.up, self._remote.traffic.down
 
     def close(self) -> None:
-        """Wait until everything is sent, and end.
+        """End, both here and there (see ``finish``)."""
+        try:
+            self.finish()
+        finally:
+            self._local.close()
+
+    def finish(self) -> None:
+        """Wait until everything is sent, and ask no more.
 
         Raises:
             RemoteError: if the shared cache is required and did not do what it was asked.
@@ -83,7 +90,6 @@ class SharedStore:
                 raise self._error
         finally:
             self.drop()
-            self._local.close()
 
     def drop(self) -> None:
         """End what is under way to and from the shared cache."""
@@ -167,7 +173,7 @@ class SharedStore:
             message = self._remote.find(key)
             if message is None:
                 return None
-            result = results.load(message, names, f"use a result of {self._remote.shown}")
+            result = results.load(key, message, names, f"use a result of {self._remote.shown}")
             named = results.blobs(result)
             if named & self._broken:
                 return None

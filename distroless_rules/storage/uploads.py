@@ -59,7 +59,7 @@ class Uploads:
         if self._dropping:
             return
         try:
-            job = _Job(key, result, results.dump(result))
+            job = _Job(key, result, results.dump(key, result))
         except FormatError:
             return
         self._queue.put(job)

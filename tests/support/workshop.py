@@ -29,7 +29,7 @@ from distroless_rules.execution.cached import Cached
 from distroless_rules.execution.engine import GrpcEngine
 from distroless_rules.execution.executor import Executor
 from distroless_rules.execution.kinds import ByKind
-from distroless_rules.execution.outcome import Outcome
+from distroless_rules.execution.outcome import Diverged, Outcome
 from distroless_rules.execution.pool import Pool
 from distroless_rules.execution.remote import RemoteExecutor
 from distroless_rules.execution.roots import Roots
@@ -40,9 +40,11 @@ from distroless_rules.execution.supply import Supply
 from distroless_rules.execution.tool import ToolExecutor
 from distroless_rules.execution.trees import Trees
 from distroless_rules.execution.uploads import Uploads
+from distroless_rules.storage.connect import connect
 from distroless_rules.storage.disk import DiskStore
 from distroless_rules.storage.endpoint import Identity, parse
 from distroless_rules.storage.remote_grpc import GrpcCache
+from distroless_rules.storage.shared import SharedStore
 from distroless_rules.storage.store import copy_in
 from distroless_rules.tools.tool import Tool, Workbench
 from distroless_rules.values.digest import Digest
@@ -151,7 +153,8 @@ class Open:
     sources: Sources
     supply: Supply
     pool: Pool
-    executor: Executor
+    executor: Cached
+    shared: SharedStore | None
 
 
 @dataclass
@@ -165,6 +168,10 @@ class Workshop:
         mirror: path of a locked file -> what a download of it gives: bytes, or an error.
         keep: whether the sandboxes of actions that fail stay.
         engine: the address of the engine that runs commands; ``""``: this machine.
+        remote: the address of a shared cache; ``""``: there is none.
+        upload: whether what is made is sent there.
+        seconds: how long a small call to it may take.
+        warnings: what it was warned of.
     """
 
     folder: Path
@@ -173,6 +180,10 @@ class Workshop:
     mirror: dict[str, bytes | DistrolessError] = field(default_factory=dict)
     keep: bool = False
     engine: str = ""
+    remote: str = ""
+    upload: bool = False
+    seconds: float = 30
+    warnings: list[str] = field(default_factory=list)
 
     @property
     def root(self) -> Path:
@@ -194,7 +205,9 @@ class Workshop:
     @contextmanager
     def open(self) -> Iterator[Open]:
         """Open store, sources, pool and executors."""
-        with DiskStore(self.cache) as store, Pool(self.jobs) as pool:
+        with DiskStore(self.cache) as local, Pool(self.jobs) as pool, ExitStack() as closing:
+            shared = closing.enter_context(self._shared(local)) if self.remote else None
+            store = shared or local
             sources = Sources(self.root, table_path(self.cache, self.root))
             supply = Supply(store, sources, _Mirror(self.mirror, store))
             trees = Trees(self.cache, store)
@@ -203,8 +216,17 @@ class Workshop:
                 if self.engine:
                     commands = stack.enter_context(_remote(self.engine, supply, store, pool))
                 tools = ToolExecutor(self.tools, supply, store, pool, trees)
-                executor = Cached(ByKind(tools, commands), store, store)
-                yield Open(store, sources, supply, pool, executor)
+                executor = Cached(ByKind(tools, commands), store, store, frozenset(), shared)
+                yield Open(local, sources, supply, pool, executor, shared)
+
+    @contextmanager
+    def _shared(self, local: DiskStore) -> Iterator[SharedStore]:
+        remote = connect(parse(self.remote, Identity()), self.seconds)
+        shared = SharedStore(local, remote, upload=self.upload, warn=self.warnings.append)
+        try:
+            yield shared
+        finally:
+            shared.finish()
 
     def build(
         self,
@@ -223,9 +245,7 @@ class Workshop:
             listener(event)
 
         with self.open() as parts:
-            outcome = execute(
-                actions, wanted, parts.executor, parts.supply, parts.pool, keep_going=keep_going, listener=listen
-            )
+            outcome = _made(parts, actions, wanted, keep_going, listen)
             parts.sources.save()
             return Build(outcome, log, parts.store.corrupt)
 
@@ -236,6 +256,36 @@ class Workshop:
     def read(self, built: Build, artifact: Artifact) -> bytes:
         """Give the bytes of a wanted artifact, as they are on the disk."""
         return self.blob(built.outcome.digests[artifact]).read_bytes()
+
+
+def _made(
+    parts: Open, actions: Sequence[Action], wanted: Sequence[Artifact], keep_going: bool, listener: events.Listener
+) -> Outcome:
+    """Make what is wanted and bring it here, as a build does that puts it in place."""
+    seek = parts.executor.seek if parts.shared else None
+    tries = 3
+    while True:
+        tries -= 1
+        try:
+            outcome = execute(
+                actions,
+                wanted,
+                parts.executor,
+                parts.supply,
+                parts.pool,
+                keep_going=keep_going,
+                listener=listener,
+                seek=seek,
+            )
+        except Diverged:
+            if not tries:
+                raise
+            continue
+        if parts.shared is None or outcome.failures:
+            return outcome
+        parts.shared.bring(outcome.digests.values())
+        if not parts.store.missing(outcome.digests.values()) or not tries:
+            return outcome
 
 
 @contextmanager
