@@ -1,15 +1,18 @@
 """Sizes: the images of examples/ beside fat images that install the same debs the usual way, as Markdown, in one run.
 
-Usage: ``python benchmarks/fat.py [python java ...] [--cache-dir DIR] [--debs DIR]``. The fat image is the tree of
-``mmdebstrap --variant=minbase --include=DEBS``: the debs of the official base image (required ones and apt), then
-``apt-get install`` without recommended debs, from the same mirrors and for this machine's architecture. Its slim form
-lacks what slim base images lack. All are compressed as our layers are. Needs root, or a mmdebstrap that can unshare;
-the debs that it fetched are kept in ``--debs`` for the next run.
+Usage: ``python benchmarks/fat.py [python java ...] [--cache-dir DIR] [--debs DIR]``. Each example is built with
+``closure = "packages"`` and with ``"files"``. The fat image is the tree of ``mmdebstrap --variant=minbase
+--include=DEBS``: the debs of the official base image (required ones and apt), then ``apt-get install`` without
+recommended debs, from the same mirrors and for this machine's architecture. Its slim form lacks what slim base images
+lack. Of a program that is built from source, DEBS are those that it needs when it runs and the base image lacks, and
+what we built is copied in: the last stage of the usual Dockerfile. All are compressed as our layers are. Needs root, or
+a mmdebstrap that can unshare; the debs that it fetched are kept in ``--debs`` for the next run.
 """
 
 from __future__ import annotations
 
 import argparse
+import copy
 import json
 import os
 import re
@@ -18,6 +21,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path, PurePosixPath
@@ -38,7 +42,10 @@ UNSLIMMED = re.compile(r"usr/share/(doc/[^/]+/copyright|locale/locale\.alias)")
 HEAD = (
     "| example | image | debs | files | MB | MB, gzip | programs | setuid or setgid | shells, package managers, perl |"
 )
-EXAMPLE_DEBS = {
+BUILT = {"c": (), "cpp": ("libstdc++6",), "go": (), "rust": ()}
+"""Examples that are built from source -> the debs that their programs need and a base image lacks."""
+PROGRAMS = "usr/local/"  # where rules put what they build
+EXAMPLE_DEBS: dict[str, tuple[str, ...]] = BUILT | {
     build.parent.name: tuple(debs)
     for build in EXAMPLES.glob("*/BUILD")
     if (debs := re.findall(rf'"@{ARCHIVE}//([a-z0-9.+-]+)"', build.read_text("utf-8")))
@@ -58,16 +65,18 @@ def main() -> None:
         fat = Fat(Path(folder), options.debs)
         print(f"{datetime.now(timezone.utc):%Y-%m-%d}, {ARCHIVE}, {_run(['dpkg', '--print-architecture'])}.\n")
         print(HEAD + "\n|---|---|--:|--:|--:|--:|--:|--:|---|")
-        whole, slim = fat.image(())
+        whole, slim = fat.images((), {})
         print(slim.row("nothing", "fat, slim") + "\n" + whole.row("", "fat"), flush=True)
-        stored: dict[str, dict[str, int]] = {"distroless": {}, "fat, slim": {}, "fat": {}}
+        stored: dict[str, dict[str, int]] = {"packages": {}, "files": {}, "fat, slim": {}, "fat": {}}
         for example in options.examples:
-            ours = distroless(workspace, example, options.cache_dir)
-            whole, slim = fat.image(EXAMPLE_DEBS[example])
+            ours = distroless(workspace, example, "packages", options.cache_dir)
+            small = distroless(workspace, example, "files", options.cache_dir)
+            whole, slim = fat.images(EXAMPLE_DEBS[example], ours.programs_built)
             _check_versions(ours, whole)
-            rows = (ours.row(example, "distroless"), slim.row("", "fat, slim", ours), whole.row("", "fat", ours))
-            print(*rows, sep="\n", flush=True)
-            for kind, image in zip(stored, (ours, slim, whole), strict=True):
+            images = dict(zip(stored, (ours, small, slim, whole), strict=True))
+            for kind, image in images.items():
+                named = example if kind == "packages" else ""
+                print(image.row(named, kind, None if kind == "packages" else ours), flush=True)
                 stored[kind] |= image.layers
     totals = ", ".join(f"{kind}: {sum(layers.values()) / 1e6:.1f} MB" for kind, layers in stored.items())
     print(f"\nAll of them in one place, gzip, each layer once (each fat image as one layer above its base): {totals}.")
@@ -84,6 +93,7 @@ class Contents:
         layers: bytes of each compressed layer, by what tells it from others.
         programs: the names in folders that a PATH has.
         privileged: how many files are setuid or setgid.
+        programs_built: path and bytes of what was built from source.
     """
 
     debs: dict[str, str] = field(default_factory=dict)
@@ -92,6 +102,7 @@ class Contents:
     layers: dict[str, int] = field(default_factory=dict)
     programs: list[str] = field(default_factory=list)
     privileged: int = 0
+    programs_built: dict[str, bytes] = field(default_factory=dict)
 
     @property
     def packed(self) -> int:
@@ -119,8 +130,12 @@ class Contents:
         return " | ".join((f"| {example}", kind, *map(str, counts), ", ".join(named) or "none")) + " |"
 
 
-def distroless(workspace: Path, example: str, cache: str | None) -> Contents:
-    """Build an example and count what is in it."""
+def distroless(workspace: Path, example: str, closure: str, cache: str | None) -> Contents:
+    """Build an example with a closure and count what is in it."""
+    build = workspace / example / "BUILD"
+    text = re.sub(r' {4}closure = "[a-z]*",\n', "", build.read_text("utf-8"))
+    text = text.replace("distroless_image(\n", f'distroless_image(\n    closure = "{closure}",\n')
+    build.write_text(text, "utf-8")
     words = [sys.executable, "-m", "distroless_rules", "build", f"//{example}:image"]
     _run([*words, *(["--cache-dir", str(Path(cache).absolute())] if cache else [])], cwd=workspace)
     out = workspace / "distroless-out" / example
@@ -136,6 +151,10 @@ def distroless(workspace: Path, example: str, cache: str | None) -> Contents:
                     raise SystemExit(f"{example}: {path} is in two layers, and would count twice")
                 paths.add(path)
                 found.add(member, path)
+                if example in BUILT and path.startswith(PROGRAMS) and member.isreg():
+                    stream = tar.extractfile(member)
+                    assert stream is not None
+                    found.programs_built[path] = stream.read()
     return found
 
 
@@ -148,6 +167,7 @@ class Fat:
         self.debs.mkdir(parents=True, exist_ok=True)
         self.sources = folder / "sources.list"
         self.bases: dict[str, int] = {}
+        self.made: dict[tuple[str, ...], tuple[Contents, Contents]] = {}
         archive = (workspaces.read(EXAMPLES).archives or {})[ARCHIVE]
         with self.sources.open("w", encoding="utf-8") as file:
             for source in sources.find(archive, EXAMPLES):
@@ -156,11 +176,24 @@ class Fat:
                 for uri in source.uris:
                     file.write(f"deb [signed-by={key}] {uri} {source.suite} {' '.join(archive.components)}\n")
 
+    def images(self, debs: tuple[str, ...], built: Mapping[str, bytes]) -> tuple[Contents, Contents]:
+        """Install debs in a base image and put files above them; count that, and its slim form."""
+        way = compressor("gzip")
+        assert way.compress is not None
+        if debs not in self.made:
+            self.made[debs] = self.image(debs)
+        whole, slim = (copy.deepcopy(image) for image in self.made[debs])
+        for image in (whole, slim):
+            image.files += len(built)
+            image.size += sum(map(len, built.values()))
+            image.layers |= {path: len(way.compress(bytearray(data))) for path, data in built.items()}
+        return whole, slim
+
     def image(self, debs: tuple[str, ...]) -> tuple[Contents, Contents]:
         """Install debs in a base image; count that, and its slim form. The first call must be for no debs."""
         whole, slim = Contents(), Contents()
         tree, rest = self.folder / "fat.tar", self.folder / "slim.tar"
-        self._install(debs, tree)
+        self.install(debs, tree)
         with tarfile.open(tree) as source, tarfile.open(rest, "w") as target:
             for member in source:
                 path = member.name.removeprefix("./")
@@ -177,8 +210,11 @@ class Fat:
             contents.layers = {f"{kind} base": base, f"{kind} {' '.join(debs)}": packed - base}
         return whole, slim
 
-    def _install(self, debs: tuple[str, ...], tree: Path) -> None:
-        """Have mmdebstrap write a tree; its manual page says under sync-in how debs are kept for the next."""
+    def install(self, debs: tuple[str, ...], tree: Path) -> None:
+        """Have mmdebstrap write a tree, or a folder for a name without an ending.
+
+        Its manual page says under sync-in how debs are kept for the next.
+        """
         archives = "/var/cache/apt/archives"
         words = ["mmdebstrap", "--quiet", "--variant=minbase", "--skip=essential/unlink"]
         words += [f"--include={','.join(debs)}"] if debs else []

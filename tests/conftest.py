@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import pytest
 
 
@@ -21,3 +24,12 @@ def pytest_configure(config: pytest.Config) -> None:
     """Register what prints, where the tests are not run but reported."""
     if not hasattr(config, "workerinput"):
         config.pluginmanager.register(_Shown(config))
+
+
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give a folder that all workers of this run share and every user can pass."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base) / "distroless-examples"
+    folder.mkdir(exist_ok=True)
+    return folder

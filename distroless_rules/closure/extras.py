@@ -67,6 +67,12 @@ EXTRAS: tuple[Extra, ...] = (
         ("usr/share/perl*", "usr/lib/*/perl*", "usr/lib/*/perl-base/*"),
         "modules are found by name in @INC",
     ),
+    Extra(
+        "python-build",
+        "usr/lib/python3*/sysconfig*",
+        ("usr/lib/python3*/_sysconfigdata_*",),
+        "sysconfig imports it by a name that it makes of the platform",
+    ),
     Extra("perl-base", "usr/bin/perl", ("usr/lib/*/perl-base/*",), "modules are found by name in @INC"),
     Extra("ruby", "usr/lib/*/libruby-*.so.*", ("usr/lib/ruby/*", "usr/lib/*/ruby/*"), "features are found by name"),
     Extra("php", "usr/bin/php*", ("usr/lib/php/*", "usr/share/php/*"), "extensions are named in php.ini"),

@@ -145,4 +145,4 @@ class _Inputs:
         return file
 
 
-TOOL = Tool("Compose", "13", _perform)
+TOOL = Tool("Compose", "14", _perform)

@@ -16,7 +16,7 @@ __all__ = ["MNEMONICS", "Registry"]
 _TOOLS = {
     "BuildRoot": ("build_root", "2"),
     "Checksums": ("checksums", "1"),
-    "Compose": ("compose", "13"),
+    "Compose": ("compose", "14"),
     "DebUnpack": ("deb_unpack", "1"),
     "ExpandTemplate": ("expand_template", "1"),
     "Facts": ("facts", "2"),
@@ -27,7 +27,7 @@ _TOOLS = {
     "Mentions": ("mentions", "3"),
     "NodeModules": ("node_modules", "1"),
     "Sbom": ("sbom", "1"),
-    "Unreached": ("unreached", "2"),
+    "Unreached": ("unreached", "3"),
     "Wheels": ("wheels", "1"),
     "WriteFile": ("write_file", "1"),
 }

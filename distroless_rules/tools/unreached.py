@@ -55,4 +55,4 @@ def _brought(inputs: Mapping[str, InputFile]) -> dict[str, str]:
     }
 
 
-TOOL = Tool("Unreached", "2", _perform)
+TOOL = Tool("Unreached", "3", _perform)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -162,6 +163,12 @@ def test_what_is_wanted_is_reached_too() -> None:
     assert reached(RUN | {"etc/a": Says(("opt/x/y",)), "opt/x/y": None}, "etc/a") == "app/run etc/a opt/x/y"
 
 
-def test_every_extra_has_a_name_and_a_reason() -> None:
+def test_every_extra_is_documented() -> None:
+    text = (Path(__file__).parents[2] / "docs/decisions/closure.md").read_text("utf-8")
+    table = text.partition("### What no file can say")[2].partition("###")[0]
+    rows = [line for line in table.splitlines() if line.startswith("| ")][1:]
+    assert rows == [
+        f"| {extra.name} | `{extra.when}` | {' '.join(f'`{also}`' for also in extra.also)} | {extra.reason} |"
+        for extra in EXTRAS
+    ]
     assert len({extra.name for extra in EXTRAS}) == len(EXTRAS)
-    assert all(extra.reason and extra.also for extra in EXTRAS)

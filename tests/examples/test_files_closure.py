@@ -15,7 +15,21 @@ from tests.support.built import ROOT, Built, workspace
 from tests.support.container import Container
 
 pytestmark = [pytest.mark.archive, pytest.mark.runtime]
-NAMES = ("c", "cpp", "go", "java", "jvm", "nginx", "node", "postgresql", "python", "rust", "typescript", "wheels")
+NAMES = (
+    "c",
+    "cpp",
+    "curl",
+    "go",
+    "java",
+    "jvm",
+    "nginx",
+    "node",
+    "postgresql",
+    "python",
+    "rust",
+    "typescript",
+    "wheels",
+)
 EXTRA = ROOT / "tests/examples/extra"
 
 
@@ -88,3 +102,7 @@ def test_nginx_serves_a_file(container: Container, tmp_path: Path) -> None:
 
 def test_postgresql_answers_a_query(container: Container, tmp_path: Path) -> None:
     servers.test_postgresql_answers_a_query(container, tmp_path, tmp_path / "log")
+
+
+def test_curl_asks_over_https(container: Container, tmp_path: Path) -> None:
+    servers.test_curl_asks_over_https(container, tmp_path)

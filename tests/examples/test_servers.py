@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import gzip
+import http.server
 import json
 import os
 import signal
+import ssl
+import threading
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from tests.support.built import ROOT
 from tests.support.container import Container, free_port
 
 pytestmark = [pytest.mark.archive, pytest.mark.runtime]
@@ -78,6 +85,51 @@ def test_nginx_serves_a_file(container: Container, tmp_path: Path, log: Path) ->
         page = server.ask(lambda: fetch(port, "/"))
         assert page == (container.built.root / "nginx/index.html").read_bytes()
         assert server.stop(signal.SIGQUIT) == 0
+
+
+class _Echo(http.server.BaseHTTPRequestHandler):
+    """Answers with the path, packed."""
+
+    def do_GET(self) -> None:
+        body = gzip.compress(self.path.encode())
+        self.send_response(200)
+        self.send_header("Content-Encoding", "gzip")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *args: object) -> None:
+        pass
+
+
+@contextmanager
+def https() -> Iterator[int]:
+    """Serve on loopback under the name "localhost", vouched for by the authority of examples/node; give the port."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(ROOT / "examples/node/server.crt", ROOT / "examples/node/server.key")
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Echo)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield server.server_port
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def test_curl_asks_over_https(container: Container, tmp_path: Path) -> None:
+    authority = tmp_path / "authority.crt"
+    authority.write_bytes((ROOT / "examples/node/authority.crt").read_bytes())
+    authority.chmod(0o644)
+    with https() as port:
+        words = ["-sS", "--compressed", "--noproxy", "*", f"https://localhost:{port}/a/path"]
+        refused = container.run("//curl:image", *words)
+        assert refused.status == 60, refused.err  # curl(1): the peer certificate cannot be authenticated
+        trusting = ["--cacert", "/authority.crt", *words]
+        done = container.run("//curl:image", *trusting, options=["-v", f"{authority}:/authority.crt:ro"])
+        assert (done.status, done.out) == (0, "/a/path"), done.err
 
 
 def data_folder(container: Container, folder: Path) -> Path:

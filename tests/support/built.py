@@ -33,6 +33,7 @@ EXAMPLES = (
     "//bookworm:python",
     "//c:image",
     "//cpp:image",
+    "//curl:image",
     "//go:image",
     "//java:image",
     "//jvm:image",
