@@ -177,7 +177,7 @@ def document(difference: Difference, lines: Lines) -> dict[str, Any]:
         },
     }
     if lines:
-        made["lines"] = {path: "".join(difflib.unified_diff(*both)) for path, both in lines.items()}
+        made["lines"] = {f"/{path}": "".join(difflib.unified_diff(*both)) for path, both in lines.items()}
     return made
 
 
