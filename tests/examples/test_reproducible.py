@@ -21,7 +21,7 @@ from tests.support.built import EXAMPLES, ROOT, Built
 
 pytestmark = pytest.mark.archive
 
-DOCUMENTS = ("//extra:spdx", "//extra:cyclonedx")
+DOCUMENTS = ("//nginx:spdx", "//nginx:cyclonedx")
 STRANGER = 54321
 SYSTEM = "/usr/bin/python3"
 VERSIONS = ("3.10", "3.11", "3.12", "3.13", "3.14")
