@@ -77,6 +77,23 @@ class Flags:
         wanted = tuple(Pattern.parse(pattern, package=project.folder) for pattern in patterns)
         return Request(wanted, self.platform, values)
 
+    def request_one(self, project: Project, target: str, doing: str) -> Request:
+        """Read what is asked for where it must be one target.
+
+        Args:
+            project: the workspace.
+            target: what the user wrote.
+            doing: what is done with it, for the message: ``inspect "//app:image"``.
+
+        Raises:
+            LabelError: if it is not well formed.
+            RequestError: if it is a pattern of several.
+        """
+        request = self.request(project, [target])
+        if not request.patterns[0].name or request.patterns[0].negative:
+            raise RequestError(doing, "it is not the label of one target")
+        return request
+
     @property
     def build(self) -> Options:
         """How to build."""

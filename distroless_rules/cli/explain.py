@@ -47,10 +47,8 @@ def command(flags: Flags, target: str, against: Path | None, no_build: bool, eve
 
     with Progress() as progress:
         project = open_here(flags, progress)
-        request = flags.request(project, [target])
+        request = flags.request_one(project, target, f'explain "{target}"')
         pattern = request.patterns[0]
-        if not pattern.name or pattern.negative:
-            raise RequestError(f'explain "{target}"', "it is not the label of one target")
         label = str(Label(pattern.repo, pattern.package, pattern.name))
         before = history(project, label, 1)
         if not no_build:

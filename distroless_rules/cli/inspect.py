@@ -53,9 +53,7 @@ def _unreached(flags: Flags, target: str, as_json: bool) -> None:
 
     with Progress() as progress:
         project = open_here(flags, progress)
-        request = flags.request(project, [target])
-        if not request.patterns[0].name or request.patterns[0].negative:
-            raise RequestError(f'inspect "{target}"', "it is not the label of one target")
+        request = flags.request_one(project, target, f'inspect "{target}"')
         found = unreached(project, request, flags.build, progress.listen)
     if as_json:
         click.echo(json.dumps([asdict(each) for each in found], indent=2))

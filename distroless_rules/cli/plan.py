@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import click
 
 from distroless_rules.cli.common import Flags, open_here, options, print_messages
-from distroless_rules.errors import RequestError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,9 +36,7 @@ def command(flags: Flags, target: str, output: str | None) -> None:
 
     with Progress() as progress:
         project = open_here(flags, progress)
-        wanted = flags.request(project, [target])
-        if not wanted.patterns[0].name or wanted.patterns[0].negative:
-            raise RequestError(f'plan "{target}"', "it is not the label of one target")
+        wanted = flags.request_one(project, target, f'plan "{target}"')
         planned, messages = _planned(project, wanted, flags.build)
     print_messages(messages)
     if output == "json":

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from distroless_rules.cli.common import Flags, build_options, open_here
-from distroless_rules.errors import RequestError, StorageError
+from distroless_rules.errors import StorageError
 
 __all__ = ["command"]
 
@@ -61,7 +61,5 @@ def _built(flags: Flags, target: str, format_: str) -> bytes:
 
     with Progress() as progress:
         project = open_here(flags, progress)
-        request = flags.request(project, [target])
-        if not request.patterns[0].name or request.patterns[0].negative:
-            raise RequestError(f'account for "{target}"', "it is not the label of one target")
+        request = flags.request_one(project, target, f'account for "{target}"')
         return of_target(project, request, flags.build, progress.listen, format_)

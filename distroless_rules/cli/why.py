@@ -8,7 +8,6 @@ from dataclasses import asdict
 import click
 
 from distroless_rules.cli.common import Flags, build_options, open_here
-from distroless_rules.errors import RequestError
 
 __all__ = ["command"]
 
@@ -28,9 +27,7 @@ def command(flags: Flags, image: str, what: str, as_json: bool) -> None:
 
     with Progress() as progress:
         project = open_here(flags, progress)
-        request = flags.request(project, [image])
-        if not request.patterns[0].name or request.patterns[0].negative:
-            raise RequestError(f'ask about "{image}"', "it is not the label of one target")
+        request = flags.request_one(project, image, f'ask about "{image}"')
         answer = why(project, request, flags.build, what, progress.listen)
     if as_json:
         click.echo(json.dumps(asdict(answer), indent=2))
