@@ -69,7 +69,7 @@ class Machine:
         trees = Trees(project.cache, self.store)
         tools = ToolExecutor(Registry(), self.supply, self.store, self._pool, trees)
         commands = RunExecutor(
-            project.cache, self.supply, self.store, self._pool, trees, jobs, listener, keep=sandbox_debug
+            project.cache, self.supply, self.store, self._pool.check, trees, jobs, listener, keep=sandbox_debug
         )
         self.executor = Cached(ByKind(tools, commands), self.store, self.store, again, self._shared)
 

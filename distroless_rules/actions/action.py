@@ -38,6 +38,7 @@ class Action:
         progress: a short line for a person: ``Unpacking libc6``.
         weight: expected cost in bytes read, for scheduling the longest path first; never part of the key.
         run: whether it is a run action.
+        local: of a run action whether it must be run on this machine; never part of the key.
     """
 
     mnemonic: str
@@ -50,3 +51,4 @@ class Action:
     progress: str = ""
     weight: int = 0
     run: bool = False
+    local: bool = False

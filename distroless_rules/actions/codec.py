@@ -37,6 +37,7 @@ def dump(analysis: Analysis) -> str:
             a.progress,
             a.weight,
             a.run,
+            a.local,
         ]
         for a in analysis.actions
     ]

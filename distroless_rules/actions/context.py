@@ -20,6 +20,9 @@ from distroless_rules.values.platform import Platform
 
 __all__ = ["Context"]
 
+_LOCAL = frozenset({"local", "no-remote", "no-remote-exec"})
+"""Tags and requirements by which actions stay on this machine; Bazel's names."""
+
 
 class Context:
     """Collects what rule implementations declare.
@@ -194,8 +197,15 @@ class Context:
                 platform=self._platform,
                 progress=given["progress"] or f"{mnemonic} {self._key.label}",
                 run=True,
+                local=self._is_local(given["requirements"]),
             )
         )
+
+    def _is_local(self, requirements: Sequence[str]) -> bool:
+        """Tell whether an action must run on this machine: it says so, or its target's tags do."""
+        target = self.targets.get(self._key)
+        tags = target.values.get("tags") if target else ()
+        return not _LOCAL.isdisjoint((*requirements, *(tags or ())))
 
     def _add(self, action: Action) -> None:
         for output in action.outputs:

@@ -30,6 +30,8 @@ __all__ = ["GrpcEngine"]
 
 _TICK = 0.1  # seconds between two looks at whether an execution is wanted
 _ATTEMPTS = 5  # how often in a row a connection may break without a word
+_BEGINNINGS = 3  # how often an execution is asked for that the server forgets
+_ALIVE = 60.0  # seconds of silence after which the server is asked whether it is still there
 _FIRST_WAIT = 0.2  # seconds; twice as long each time
 _CHUNK = 2000, 32 << 20  # blobs, and bytes, that are sent in one go
 
@@ -104,8 +106,12 @@ class GrpcEngine:
         following = _Following(self._cache, self._request(action, skip_cache))
         threading.Thread(target=following.run, name="execution", daemon=True).start()
         try:
+            asked = time.monotonic()
             while not following.done.wait(_TICK):
                 check()
+                if time.monotonic() - asked > _ALIVE:
+                    self._cache.missing([action])  # fails where the server has gone without a word
+                    asked = time.monotonic()
         finally:
             if not following.done.is_set():
                 following.cancel()
@@ -137,6 +143,7 @@ class _Following:
         self._request = request
         self._name = ""
         self._unwanted = False
+        self._begun = 0
         self._job = Job(self._follow)
 
     def response(self) -> ExecuteResponse:
@@ -175,9 +182,11 @@ class _Following:
                 elif not error.transient:
                     raise
             broken = 1 if self._name != known else broken + 1
-            if broken >= _ATTEMPTS or self._unwanted:
+            if broken >= _ATTEMPTS or (self._begun >= _BEGINNINGS and not self._name) or self._unwanted:
                 raise failure
             time.sleep(_FIRST_WAIT * 2 ** (broken - 1) * random.uniform(0.5, 1.5))  # noqa: S311 - no secret
+            if self._request.action_digest is not None:
+                self._cache.missing([self._request.action_digest])  # fails for good where the server has gone
 
     def _listen(self) -> ExecuteResponse | None:
         """Listen to one call: the first, or one that asks for what it began."""
@@ -186,6 +195,7 @@ class _Following:
             waiting = operations.WaitExecutionRequest(self._name)
             answers = channel.stream(operations.WAIT_EXECUTION, waiting, silence=math.inf)
         else:
+            self._begun += 1
             answers = channel.stream(operations.EXECUTE, self._request, silence=math.inf)
         with closing(answers):
             for operation in answers:
@@ -198,14 +208,15 @@ class _Following:
 
     def _ended(self, operation: Operation) -> ExecuteResponse:
         if operation.error is not None and operation.error.code:
-            code = Code(operation.error.code) if operation.error.code in Code.__members__.values() else Code.UNKNOWN
+            code = Code(operation.error.code)
             raise RemoteError(self._doing(), f"{code.name}: {operation.error.message[:300]}", code)
         if operation.response is None or not operation.response.type_url.endswith("/" + _RESPONSE):
             raise RemoteError(self._doing(), "it ended the execution without a response", Code.DATA_LOSS)
         try:
             return wire.decode(ExecuteResponse, operation.response.value)
         except FormatError as error:
-            raise RemoteError(self._doing(), error.cause, Code.DATA_LOSS) from error
+            cause = f"its answer is malformed: {error.cause}"
+            raise RemoteError(self._doing(), cause, Code.DATA_LOSS) from error
 
     def _doing(self) -> str:
         return f"execute an action on {self._cache.shown}"

@@ -181,14 +181,15 @@ class RemoteExecutor:
             break
         said = response.status.message if response.status else ""
         cause = said or response.message or "it says no more"
-        raise RemoteError(self._doing(action), f"{_name(code)}: {cause[:300]}", Code(code))
+        raise RemoteError(self._doing(action), f"{Code(code).name}: {cause[:300]}", Code(code))
 
     def _take(self, action: Action, named: RemoteAction, log: str, result: Result, spent: int) -> ActionResult:
         """Take what a command left that succeeded: its outputs, and what it printed."""
         try:
             outputs = gather(action, named.layout, result, self._engine, self._store, self._check, log)
         except FormatError as error:
-            raise RemoteError(self._doing(action), error.cause, Code.DATA_LOSS) from error
+            cause = f"what it says that was made cannot be so: {error.cause}"
+            raise RemoteError(self._doing(action), cause, Code.DATA_LOSS) from error
         text = self._printed(result)
         printed = copy_in(self._store, text) if text else None
         if log:
@@ -213,10 +214,6 @@ class RemoteExecutor:
 
     def _doing(self, action: Action) -> str:
         return f"have {self._engine.name} perform {action.mnemonic} for {action.owner}"
-
-
-def _name(code: int) -> str:
-    return Code(code).name if code in Code.__members__.values() else f"status {code}"
 
 
 def _size(result: Result) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +17,6 @@ from distroless_rules.actions.action import Action
 from distroless_rules.actions.command import ROOT, Command
 from distroless_rules.execution import events, failing
 from distroless_rules.execution.collecting import collect
-from distroless_rules.execution.pool import Pool
 from distroless_rules.execution.staging import Stage, stage
 from distroless_rules.execution.supply import Supply
 from distroless_rules.execution.trees import Trees
@@ -41,7 +40,7 @@ class RunExecutor:
         cache: the cache folder.
         supply: gives the inputs.
         store: takes the outputs.
-        pool: ends what runs when the build is interrupted.
+        check: raises ``Interrupted`` when what runs is not wanted any more.
         trees: lays trees out.
         jobs: how many commands may run at once.
         listener: is told what commands print.
@@ -53,7 +52,7 @@ class RunExecutor:
         cache: Path,
         supply: Supply,
         store: LocalStore,
-        pool: Pool,
+        check: Callable[[], None],
         trees: Trees,
         jobs: int = 1,
         listener: events.Listener = events.ignore,
@@ -63,7 +62,7 @@ class RunExecutor:
         self._work = cache / folder.SANDBOXES
         self._supply = supply
         self._store = store
-        self._pool = pool
+        self._check = check
         self._slots = threading.Semaphore(jobs)
         self._listener = listener
         self._keep = keep
@@ -103,7 +102,7 @@ class RunExecutor:
             request = self._request(command, inputs, work, staged)
             with self._slots:
                 begun = time.monotonic_ns()
-                ended = sandbox().run(request, self._pool.check)
+                ended = sandbox().run(request, self._check)
                 spent = (time.monotonic_ns() - begun) // 1_000_000
             for named in action.inputs:
                 self._supply.recheck(named.artifact, inputs[named.name])
@@ -121,7 +120,7 @@ class RunExecutor:
 
     def _take(self, action: Action, staged: Stage, request: Request, spent: int, log: str) -> ActionResult:
         """Take what a command left that succeeded: its outputs, and what it printed."""
-        outputs = collect(action, staged, self._store, self._pool.check, log)
+        outputs = collect(action, staged, self._store, self._check, log)
         printed = copy_in(self._store, request.output) if _size(request.output) else None
         if log:
             outputs[log] = printed or copy_in(self._store, b"")

@@ -68,10 +68,11 @@ def _files_(what, files):
         fail("%s must be a list or depset of Files, not %s" % (what, type(files)))
     return [id_("what %s holds" % what, file) for file in files]
 
-def _run_(*, executable, outputs, root, inputs = [], tools = [], arguments = [], env = {}, mnemonic = "Run", progress_message = "", timeout = 3600, log = None):
+def _run_(*, executable, outputs, root, inputs = [], tools = [], arguments = [], env = {}, mnemonic = "Run", progress_message = "", timeout = 3600, log = None, execution_requirements = {}):
     """An action that runs a program in a sandbox whose `/` is `root`; it sees its inputs and nothing else.
 
-    `log`, a File, takes what it prints.
+    `log`, a File, takes what it prints. With "local" or "no-remote" among `execution_requirements` it runs on this
+    machine, wherever others run.
     """
     program = executable
     extra = []
@@ -100,7 +101,14 @@ def _run_(*, executable, outputs, root, inputs = [], tools = [], arguments = [],
         "environment": env,
         "progress": progress_message,
         "seconds": timeout,
+        "requirements": _requirements_(execution_requirements),
     }))
+
+def _requirements_(given):
+    """The names of a dict of requirements; their values mean nothing."""
+    if type(given) != "dict" or [name for name in given if type(name) != "string"]:
+        fail("actions.run: execution_requirements must be a dict with strings as keys")
+    return list(given)
 
 def _run_shell_(*, command, arguments = [], mnemonic = "Shell", **others):
     """An action that runs a command of the shell that is in `root`; `arguments` are its `$1`, `$2`, ..."""

@@ -34,6 +34,11 @@ class Code(IntEnum):
     DATA_LOSS = 15
     UNAUTHENTICATED = 16
 
+    @classmethod
+    def _missing_(cls, value: object) -> Code | None:
+        """Take a number that nobody has given a meaning for ``UNKNOWN``."""
+        return cls.UNKNOWN if isinstance(value, int) else None
+
 
 _AGAIN = frozenset({Code.UNAVAILABLE, Code.RESOURCE_EXHAUSTED, Code.ABORTED, Code.DEADLINE_EXCEEDED})
 _AWAY = frozenset({Code.UNAVAILABLE, Code.DEADLINE_EXCEEDED})

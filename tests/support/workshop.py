@@ -211,7 +211,7 @@ class Workshop:
             sources = Sources(self.root, table_path(self.cache, self.root))
             supply = Supply(store, sources, _Mirror(self.mirror, store))
             trees = Trees(self.cache, store)
-            commands: Executor = RunExecutor(self.cache, supply, store, pool, trees, keep=self.keep)
+            commands: Executor = RunExecutor(self.cache, supply, store, pool.check, trees, keep=self.keep)
             with ExitStack() as stack:
                 if self.engine:
                     commands = stack.enter_context(_remote(self.engine, supply, store, pool))
