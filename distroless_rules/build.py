@@ -59,6 +59,7 @@ class Built:
         counts: how many actions ended how; None when nothing had changed.
         failures: what could not be made, under ``keep_going``.
         traffic: how many bytes went to the shared cache and came from it.
+        executions: how many commands an engine ran, and of how many it remembered the result.
         messages: what BUILD files printed.
     """
 
@@ -66,6 +67,7 @@ class Built:
     counts: events.Counts | None
     failures: tuple[DistrolessError, ...] = ()
     traffic: tuple[int, int] = (0, 0)
+    executions: tuple[int, int] = (0, 0)
     messages: tuple[str, ...] = ()
 
 
@@ -93,7 +95,7 @@ def build(project: Project, request: Request, options: Options, listener: events
 
             stamp.save(results, placed.marks())
             records.save(project, request, stamp.graph, analysis, outcome.made, results, machine)
-    return Built(results, outcome.counts, failures, machine.traffic, analysis.messages)
+    return Built(results, outcome.counts, failures, machine.traffic, machine.executions, analysis.messages)
 
 
 def _made(

@@ -11,10 +11,13 @@ from collections.abc import Container
 from distroless_rules import outputs
 from distroless_rules.actions.action import Action
 from distroless_rules.actions.analysed import Analysis
+from distroless_rules.engines import open_engine
 from distroless_rules.errors import Interrupted
 from distroless_rules.execution import events
 from distroless_rules.execution.cached import Cached
+from distroless_rules.execution.cancelling import Cancels
 from distroless_rules.execution.kinds import ByKind
+from distroless_rules.execution.limited import Limited
 from distroless_rules.execution.outcome import Outcome
 from distroless_rules.execution.pool import Pool
 from distroless_rules.execution.run import RunExecutor
@@ -64,14 +67,21 @@ class Machine:
         self._sources = Sources(project.root, table_path(project.cache, project.root))
         jobs = jobs or len(os.sched_getaffinity(0))
         # One thread more than commands may run: it prepares the next one, or takes what the last one left, meanwhile.
-        self._pool = Pool(jobs + (jobs > 1), "build")
+        near = Pool(jobs + (jobs > 1), "build")
+        # Threads that wait for an engine do none of this machine's work.
+        elsewhere = project.execution.jobs if project.execution.server.address else 0
+        self._pool = Pool(near.jobs + elsewhere, "wait", inner=near) if elsewhere else near
         self.supply = Supply(self.store, self._sources, DebFetcher(project, self.store, listener))
         trees = Trees(project.cache, self.store)
-        tools = ToolExecutor(Registry(), self.supply, self.store, self._pool, trees)
+        tools = ToolExecutor(Registry(), self.supply, self.store, near, trees)
+        cancels = Cancels(self._pool.check)
         commands = RunExecutor(
-            project.cache, self.supply, self.store, self._pool.check, trees, jobs, listener, keep=sandbox_debug
+            project.cache, self.supply, self.store, cancels.check, trees, jobs, listener, keep=sandbox_debug
         )
-        self.executor = Cached(ByKind(tools, commands), self.store, self.store, again, self._shared)
+        self._engines = open_engine(project, commands, self.supply, self.store, cancels, listener, again)
+        chosen = self._engines.executor if self._engines else commands
+        kinds = ByKind(Limited(tools, near.jobs) if elsewhere else tools, chosen)
+        self.executor = Cached(kinds, self.store, self.store, again, self._shared)
 
     def execute(self, analysis: Analysis, keep_going: bool) -> Outcome:
         """Make everything that the targets asked for consist of.
@@ -100,7 +110,14 @@ class Machine:
         if self._shared and kind is not None and issubclass(kind, (KeyboardInterrupt, Interrupted)):
             self._shared.drop()
         self._pool.__exit__()
+        if self._engines:
+            self._engines.close()
         self.store.close()
+
+    @property
+    def executions(self) -> tuple[int, int]:
+        """How many commands an engine ran, and of how many it remembered the result."""
+        return (self._engines.remote.runs, self._engines.remote.hits) if self._engines else (0, 0)
 
     @property
     def traffic(self) -> tuple[int, int]:

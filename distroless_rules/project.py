@@ -14,6 +14,13 @@ from distroless_rules.loading import workspace as workspaces
 from distroless_rules.loading.workspace import LOCK_NAME, OUTPUT_NAME, Workspace
 from distroless_rules.values.archive import Lock
 from distroless_rules.values.remote_cache import NO_OPTIONS, NO_REMOTE, RemoteCache, RemoteOptions, chosen
+from distroless_rules.values.remote_execution import (
+    NO_EXECUTION,
+    NO_EXECUTION_OPTIONS,
+    ExecutionOptions,
+    RemoteExecution,
+    chosen_execution,
+)
 
 if TYPE_CHECKING:
     from distroless_rules.actions.evaluate import Engine
@@ -38,6 +45,7 @@ class Project:
         folder: the folder, below the root, that the user stands in: labels are relative to it.
         status: is told what goes on.
         remote: the shared cache, and what is to be done with it.
+        execution: the engine that runs commands, and what is to be done with it.
         received: is told how many bytes came in for a lock, from any thread; fewer than none when they are thrown away.
     """
 
@@ -46,6 +54,7 @@ class Project:
     folder: str
     status: Status
     remote: RemoteCache = NO_REMOTE
+    execution: RemoteExecution = NO_EXECUTION
     received: Callable[[int], None] = _nothing
 
     @property
@@ -181,6 +190,7 @@ def open_project(
     status: Status,
     received: Callable[[int], None] = _nothing,
     remote: RemoteOptions = NO_OPTIONS,
+    execution: ExecutionOptions = NO_EXECUTION_OPTIONS,
 ) -> Project:
     """Open the workspace at or above ``start``.
 
@@ -190,6 +200,7 @@ def open_project(
         status: is told what goes on.
         received: is told how many bytes came in for a lock; see ``Project``.
         remote: what the user says about a shared cache.
+        execution: what the user says about an engine.
 
     Raises:
         ConfigError: if there is no workspace, or its settings or the environment's are wrong.
@@ -198,4 +209,5 @@ def open_project(
     workspace = workspaces.read(root)
     folder = start.relative_to(root).as_posix().removeprefix(".")
     shared = chosen(workspace.remote, os.environ, remote)
-    return Project(workspace, cache_folder(workspace, cache), folder, status, shared, received)
+    engine = chosen_execution(workspace.execution, shared, os.environ, execution)
+    return Project(workspace, cache_folder(workspace, cache), folder, status, shared, engine, received)

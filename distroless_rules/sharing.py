@@ -9,11 +9,12 @@ from distroless_rules.project import Project
 from distroless_rules.storage import wire
 from distroless_rules.storage.connect import connect
 from distroless_rules.storage.disk import DiskStore
-from distroless_rules.storage.endpoint import Identity, parse
+from distroless_rules.storage.endpoint import Endpoint, Identity, parse
 from distroless_rules.storage.operations import RequestMetadata, ToolDetails
 from distroless_rules.storage.shared import SharedStore
+from distroless_rules.values.remote_cache import RemoteCache
 
-__all__ = ["open_shared"]
+__all__ = ["endpoint_of", "metadata", "open_shared"]
 
 _METADATA = "build.bazel.remote.execution.v2.requestmetadata-bin"
 
@@ -27,6 +28,23 @@ def open_shared(project: Project, local: DiskStore) -> SharedStore | None:
     settings = project.remote
     if not settings.address or not (settings.accept or settings.upload):
         return None
+    remote = connect(endpoint_of(settings), settings.seconds, metadata())
+    return SharedStore(
+        local,
+        remote,
+        accept=settings.accept,
+        upload=settings.upload,
+        required=settings.required,
+        warn=project.status,
+    )
+
+
+def endpoint_of(settings: RemoteCache, table: str = "cache") -> Endpoint:
+    """Give the server that settings of a table of ``distroless.toml`` name, and who asks.
+
+    Raises:
+        ConfigError: if its address or a header is wrong.
+    """
     identity = Identity(
         headers=settings.headers,
         token=settings.token,
@@ -36,14 +54,10 @@ def open_shared(project: Project, local: DiskStore) -> SharedStore | None:
         certificate=settings.certificate,
         key=settings.key,
     )
-    endpoint = parse(settings.address, identity, f"read {settings.source}")
+    return parse(settings.address, identity, f"read {settings.source}", table)
+
+
+def metadata() -> tuple[tuple[str, bytes], ...]:
+    """Give the header that says which program asks."""
     about = RequestMetadata(ToolDetails("distroless-rules", __version__), tool_invocation_id=str(uuid.uuid4()))
-    remote = connect(endpoint, settings.seconds, ((_METADATA, wire.encode(about)),))
-    return SharedStore(
-        local,
-        remote,
-        accept=settings.accept,
-        upload=settings.upload,
-        required=settings.required,
-        warn=project.status,
-    )
+    return ((_METADATA, wire.encode(about)),)

@@ -79,6 +79,9 @@ def summary(built: Built, seconds: float) -> list[str]:
         lines.append(f"{count} up to date ({seconds:.2f} s)")
         return lines
     parts = [f"{counts.ran} run", f"{counts.cached} cached"]
+    if any(built.executions):
+        run, remembered = built.executions
+        parts[0] += f" ({run} on the engine, {remembered} remembered there)"
     if counts.shared or any(built.traffic):
         parts.append(f"{counts.shared} from the shared cache")
     if counts.failed:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from distroless_rules.cli.progress import Progress
     from distroless_rules.project import Project
     from distroless_rules.values.remote_cache import RemoteOptions
+    from distroless_rules.values.remote_execution import ExecutionOptions
     from distroless_rules.values.request import Request
 
 __all__ = [
@@ -57,6 +58,8 @@ class Flags:
     remote_accept: bool | None = None
     remote_required: bool | None = None
     remote_header: tuple[str, ...] = ()
+    remote_executor: str | None = None
+    strategy: tuple[str, ...] = ()
 
     def request(self, project: Project, patterns: Iterable[str]) -> Request:
         """Read what is asked for, relative to the folder that the user stands in.
@@ -100,6 +103,13 @@ class Flags:
         from distroless_rules.build import Options
 
         return Options(self.jobs, self.keep_going, self.locked, self.sandbox_debug)
+
+    @property
+    def execution(self) -> ExecutionOptions:
+        """What is said about an engine."""
+        from distroless_rules.values.remote_execution import ExecutionOptions
+
+        return ExecutionOptions(self.remote_executor, self.strategy)
 
     @property
     def remote(self) -> RemoteOptions:
@@ -152,6 +162,17 @@ _OPTIONS = {
     "remote_header": click.option(
         "--remote-header", multiple=True, metavar="NAME=VALUE", help="A header to send to it with each request."
     ),
+    "remote_executor": click.option(
+        "--remote-executor",
+        metavar="ADDRESS",
+        help="An engine that runs commands: grpc[s]://HOST:PORT/INSTANCE, or '' for none.",
+    ),
+    "strategy": click.option(
+        "--strategy",
+        multiple=True,
+        metavar="[KIND=]WHERE",
+        help="Where commands run: local, remote, or dynamic for both; of a KIND such as CcCompile, or all.",
+    ),
     "cache_dir": click.option(
         "--cache-dir", default="", metavar="FOLDER", help="The cache; else $DISTROLESS_CACHE, else the user's."
     ),
@@ -181,7 +202,10 @@ def options(*names: str) -> Callable[[Callable[..., T]], Callable[..., T]]:
 
 
 remote_options = ("remote_cache", "remote_upload", "remote_accept", "remote_required", "remote_header")
-build_options = options("platform", "define", "jobs", "keep_going", "locked", "sandbox_debug", *remote_options)
+execution_options = ("remote_executor", "strategy")
+build_options = options(
+    "platform", "define", "jobs", "keep_going", "locked", "sandbox_debug", *remote_options, *execution_options
+)
 """The options of every verb that builds."""
 
 
@@ -194,8 +218,8 @@ def open_here(flags: Flags, progress: Progress | None = None) -> Project:
     from distroless_rules.project import open_project
 
     if progress is None:
-        return open_project(_here(), flags.cache_dir, note, remote=flags.remote)
-    return open_project(_here(), flags.cache_dir, progress.status, progress.received, flags.remote)
+        return open_project(_here(), flags.cache_dir, note, remote=flags.remote, execution=flags.execution)
+    return open_project(_here(), flags.cache_dir, progress.status, progress.received, flags.remote, flags.execution)
 
 
 def build_here(flags: Flags, patterns: Iterable[str]) -> tuple[Project, Built]:

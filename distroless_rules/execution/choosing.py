@@ -3,22 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from enum import Enum
 
 from distroless_rules.actions.action import Action
 from distroless_rules.execution.executor import Executor
 from distroless_rules.storage.store import ActionResult
 from distroless_rules.values.digest import Digest
+from distroless_rules.values.remote_execution import Strategy
 
-__all__ = ["Choosing", "Strategy"]
-
-
-class Strategy(Enum):
-    """Where commands are run."""
-
-    LOCAL = "local"  # on this machine
-    REMOTE = "remote"  # on the engine
-    DYNAMIC = "dynamic"  # on the engine, and here too if that takes long; the first result counts
+__all__ = ["Choosing"]
 
 
 class Choosing:

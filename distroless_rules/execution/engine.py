@@ -55,6 +55,12 @@ class GrpcEngine:
         """Its address."""
         return self._cache.shown
 
+    def ready(self) -> None:
+        """See that it runs actions (see ``remote.Engine``)."""
+        if not self._cache.capabilities.executes:
+            cause = "it holds results and runs nothing"
+            raise RemoteError(self._doing("run commands on"), cause, Code.UNIMPLEMENTED)
+
     def missing(self, digests: Iterable[Digest]) -> set[Digest]:
         """Give those of ``digests`` that it does not hold (see ``uploads.Receiver``)."""
         return self._cache.missing(digests)

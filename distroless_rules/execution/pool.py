@@ -85,10 +85,14 @@ class Pool:
         jobs: the number of threads, at least 1.
         name: of the threads.
         patience: how many seconds to wait for what is under way; it ends with the process. None: until it has ended.
+        inner: a pool that what this one performs uses; it is cancelled and left with this one.
     """
 
-    def __init__(self, jobs: int, name: str = "worker", patience: float | None = None) -> None:
+    def __init__(
+        self, jobs: int, name: str = "worker", patience: float | None = None, inner: Pool | None = None
+    ) -> None:
         self.jobs = jobs
+        self._inner = inner
         self._name = name
         self._patience = patience
         self._queue: list[tuple[float, int, Job[Any]]] = []
@@ -106,6 +110,8 @@ class Pool:
         limit = None if self._patience is None else time.monotonic() + self._patience
         for thread in self._threads:
             thread.join(None if limit is None else max(0, limit - time.monotonic()))
+        if self._inner is not None:
+            self._inner.__exit__()
 
     def cancel(self) -> None:
         """Begin nothing more, and have ``check`` and ``map`` raise ``Interrupted`` in what is under way."""
@@ -113,6 +119,8 @@ class Pool:
             self._cancelled = True
             self._queue.clear()
             self._change.notify_all()
+        if self._inner is not None:
+            self._inner.cancel()
 
     def check(self) -> None:
         """Return if the work is still wanted.

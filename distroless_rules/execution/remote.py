@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Protocol
 
 from distroless_rules.actions.action import Action
+from distroless_rules.actions.artifact import Root
 from distroless_rules.actions.command import Command
 from distroless_rules.errors import FormatError, TrustError
 from distroless_rules.execution import events, failing
@@ -43,6 +44,13 @@ class Engine(Source, Protocol):
     @property
     def name(self) -> str:
         """What messages call it."""
+
+    def ready(self) -> None:
+        """See that it is there, and runs actions.
+
+        Raises:
+            RemoteError: if it does not.
+        """
 
     def execute(self, action: Digest, skip_cache: bool, check: Callable[[], None]) -> ExecuteResponse:
         """Have an action executed, and give how that ended.
@@ -143,6 +151,7 @@ class RemoteExecutor:
 
     def _performed(self, action: Action, inputs: Mapping[str, Digest]) -> tuple[RemoteAction, ExecuteResponse]:
         """Have an action performed; a failure that the engine remembers is none."""
+        self._engine.ready()
         name = key(action, inputs, VERSION)
         named = compose(action, name, inputs, self._files(action, inputs), self._roots, self._properties)
         response = self._run(action, named, action in self._again)
@@ -152,15 +161,14 @@ class RemoteExecutor:
 
     def _recheck(self, action: Action, inputs: Mapping[str, Digest]) -> None:
         for each in action.inputs:
-            self._supply.recheck(each.artifact, inputs[each.name])
+            if not each.artifact.tree:  # of which the engine has been given what it lacked, each blob by its digest
+                self._supply.recheck(each.artifact, inputs[each.name])
 
     def _files(self, action: Action, inputs: Mapping[str, Digest]) -> dict[str, Path]:
         supply = self._supply
-        return {
-            named.name: supply.open(named.artifact, inputs[named.name]).path
-            for named in action.inputs
-            if not named.artifact.tree
-        }
+        files = [named for named in action.inputs if not named.artifact.tree]
+        self._store.bring([inputs[named.name] for named in files if named.artifact.root is not Root.SOURCE])
+        return {named.name: supply.open(named.artifact, inputs[named.name]).path for named in files}
 
     def _run(self, action: Action, named: RemoteAction, skip_cache: bool) -> ExecuteResponse:
         """Have it executed; what the engine has lost meanwhile is given to it again, once."""

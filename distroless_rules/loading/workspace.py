@@ -13,6 +13,7 @@ from distroless_rules.errors import ConfigError, Location, did_you_mean
 from distroless_rules.values.archive import Archive
 from distroless_rules.values.platform import Platform
 from distroless_rules.values.remote_cache import NO_REMOTE, RemoteCache
+from distroless_rules.values.remote_execution import NO_EXECUTION, RemoteExecution, Strategy
 
 __all__ = ["CONFIG_NAME", "LOCK_NAME", "OUTPUT_NAME", "Workspace", "find_root", "parse", "read"]
 
@@ -25,6 +26,18 @@ _SECRET = ("headers",)  # keys whose values are never shown
 _EXAMPLES = {"suites": '"trixie"', "components": '"main"', "architectures": '"amd64"'}
 _FILE = re.compile(r"[A-Za-z0-9._-]*[A-Za-z0-9_-][A-Za-z0-9._-]*")
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
+_SERVER: Mapping[str, type] = {
+    "remote": str,
+    "timeout": float,
+    "headers": dict,
+    "token_file": str,
+    "credential_helper": str,
+    "ca": str,
+    "certificate": str,
+    "key": str,
+}
+"""What is said of a server, whatever it does."""
+_STRATEGIES = tuple(strategy.value for strategy in Strategy)
 _TABLES: Mapping[str, Mapping[str, type]] = {
     "workspace": {"name": str, "build_file": str, "ignore": list, "toolchains": list},
     "archive": {
@@ -36,18 +49,16 @@ _TABLES: Mapping[str, Mapping[str, type]] = {
         "keyring": str,
         "pins": dict,
     },
-    "cache": {
-        "path": str,
-        "remote": str,
-        "upload": bool,
-        "required": bool,
-        "timeout": float,
-        "headers": dict,
-        "token_file": str,
-        "credential_helper": str,
-        "ca": str,
-        "certificate": str,
-        "key": str,
+    "cache": {**_SERVER, "path": str, "upload": bool, "required": bool},
+    "execution": {
+        **_SERVER,
+        "strategy": str,
+        "strategies": dict,
+        "jobs": int,
+        "fallback": bool,
+        "priority": int,
+        "delay": float,
+        "properties": dict,
     },
 }
 _WORDS: Mapping[type, str] = {
@@ -56,6 +67,7 @@ _WORDS: Mapping[type, str] = {
     dict: "a table of strings",
     bool: "true or false",
     float: "a number",
+    int: "a whole number",
 }
 
 
@@ -71,6 +83,7 @@ class Workspace:
         archives: where debs come from, in the order written.
         cache: the cache's folder if the file names one, else ``""``.
         remote: the shared cache that it names.
+        execution: the engine that it names, and what is to be done with it.
         toolchains: labels of the ``toolchain`` targets that are looked at first.
     """
 
@@ -81,6 +94,7 @@ class Workspace:
     archives: Mapping[str, Archive] | None = None
     cache: str = ""
     remote: RemoteCache = NO_REMOTE
+    execution: RemoteExecution = NO_EXECUTION
     toolchains: tuple[str, ...] = ()
 
 
@@ -155,25 +169,28 @@ def parse(text: str, root: Path) -> Workspace:
         archives=archives,
         cache=cache.get("path", ""),
         remote=_remote(text, root, cache),
+        execution=_execution(text, root, _table(text, "execution", document.get("execution", {}))),
         toolchains=tuple(settings.get("toolchains", ())),
     )
 
 
-def _remote(text: str, root: Path, fields: Mapping[str, Any]) -> RemoteCache:
+def _remote(text: str, root: Path, fields: Mapping[str, Any], table: str = "cache") -> RemoteCache:
+    """Read what [cache] and [execution] say of a server."""
     seconds = float(fields.get("timeout", RemoteCache.seconds))
     if not 0 < seconds <= _LONGEST_TIMEOUT:
-        at = _place(text, "timeout", "cache")
-        raise ConfigError('read "timeout" in [cache]', "expected seconds, more than 0 and at most 3600", at=at)
+        at = _place(text, "timeout", table)
+        raise ConfigError(f'read "timeout" in [{table}]', "expected seconds, more than 0 and at most 3600", at=at)
 
     def file(key: str) -> Path | None:
         return root / fields[key] if fields.get(key) else None
 
     if bool(file("certificate")) != bool(file("key")):
-        at = _place(text, "certificate" if file("certificate") else "key", "cache")
-        raise ConfigError("read [cache]", "a certificate needs its key, and a key its certificate", at=at)
+        at = _place(text, "certificate" if file("certificate") else "key", table)
+        raise ConfigError(f"read [{table}]", "a certificate needs its key, and a key its certificate", at=at)
     helper = fields.get("credential_helper", "")
     return RemoteCache(
         address=fields.get("remote", ""),
+        source=f'"remote" in [{table}]',
         upload=fields.get("upload", False),
         required=fields.get("required", False),
         seconds=seconds,
@@ -183,6 +200,30 @@ def _remote(text: str, root: Path, fields: Mapping[str, Any]) -> RemoteCache:
         ca=file("ca"),
         certificate=file("certificate"),
         key=file("key"),
+    )
+
+
+def _execution(text: str, root: Path, fields: Mapping[str, Any]) -> RemoteExecution:
+    numbers: dict[str, Any] = {"jobs": 32, "priority": 0, "delay": 1.0}
+    for name, (least, most) in {"jobs": (1, 1000), "priority": (-(1 << 31), (1 << 31) - 1), "delay": (0, 3600)}.items():
+        numbers[name] = fields.get(name, numbers[name])
+        if not least <= numbers[name] <= most:
+            at = _place(text, name, "execution")
+            raise ConfigError(f'read "{name}" in [execution]', f"expected {least} to {most}", at=at)
+    try:
+        strategy = Strategy.parse(fields.get("strategy", "remote"), 'read "strategy" in [execution]')
+        words = fields.get("strategies", {})
+        kinds = {kind: Strategy.parse(word, f'read "{kind}" in [execution]') for kind, word in words.items()}
+    except ConfigError as error:
+        at = _place(text, "strategies" if fields.get("strategy", "remote") in _STRATEGIES else "strategy", "execution")
+        raise ConfigError(error.doing, error.cause, at=at, hint=error.hint) from error
+    return RemoteExecution(
+        server=_remote(text, root, fields, "execution"),
+        strategy=strategy,
+        kinds=kinds,
+        fallback=fields.get("fallback", True),
+        properties=tuple(sorted(fields.get("properties", {}).items())),
+        **numbers,
     )
 
 

@@ -202,6 +202,7 @@ class _Errors:
         if code is Code.UNAUTHENTICATED:
             self._login.forget()
         cause, hint = _explain(code, error.details() or "", self._endpoint)
+        hint = hint.replace("[cache]", f"[{self._endpoint.table}]")
         raise RemoteError(doing, cause, code, hint=hint, said=_status(error)) from error
 
 

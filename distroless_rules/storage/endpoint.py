@@ -68,6 +68,7 @@ class Endpoint:
         path: what follows: of gRPC the instance name, of HTTP what is before ``/ac`` and ``/cas``, of file a folder.
         login: ``user:password`` of the address.
         identity: who asks.
+        table: of ``distroless.toml`` where all this is said, for messages.
     """
 
     scheme: str
@@ -76,6 +77,7 @@ class Endpoint:
     path: str = ""
     login: str = field(default="", repr=False)
     identity: Identity = Identity()
+    table: str = "cache"
 
     @property
     def secure(self) -> bool:
@@ -100,13 +102,16 @@ class Endpoint:
         return self.host in _LOOPBACK
 
 
-def parse(address: str, identity: Identity, doing: str = "read the remote cache's address") -> Endpoint:
+def parse(
+    address: str, identity: Identity, doing: str = "read the remote cache's address", table: str = "cache"
+) -> Endpoint:
     """Read an address: ``grpc[s]://host:port[/instance]``, ``http[s]://host[:port][/path]``, ``file:///path``.
 
     Args:
         address: as it was written.
         identity: who asks; its header names and values are checked here.
         doing: what cannot be done if it is wrong.
+        table: where it was written.
 
     Raises:
         ConfigError: if it is wrong; the message does not repeat a password in it.
@@ -143,7 +148,7 @@ def parse(address: str, identity: Identity, doing: str = "read the remote cache'
     login = f"{unquote(parts.username)}:{unquote(parts.password or '')}" if parts.username else ""
     _check_headers(identity.headers)
     path = unquote(parts.path).strip("/")
-    return Endpoint(parts.scheme, parts.hostname, port or _PORTS[parts.scheme], path, login, identity)
+    return Endpoint(parts.scheme, parts.hostname, port or _PORTS[parts.scheme], path, login, identity, table)
 
 
 class Login:

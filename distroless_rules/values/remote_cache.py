@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from distroless_rules.errors import ConfigError
 
-__all__ = ["NO_OPTIONS", "NO_REMOTE", "RemoteCache", "RemoteOptions", "chosen"]
+__all__ = ["NO_OPTIONS", "NO_REMOTE", "RemoteCache", "RemoteOptions", "chosen", "same_server", "with_address"]
 
 _ON = ("1", "true", "yes", "on")
 _OFF = ("0", "false", "no", "off", "")
@@ -78,14 +78,14 @@ def chosen(file: RemoteCache, environment: Mapping[str, str], options: RemoteOpt
     Raises:
         ConfigError: if a variable or a header is not well formed; its value is not repeated.
     """
-    found = _with_address(file, environment.get(f"{_PREFIX}CACHE"), f"{_PREFIX}CACHE")
+    found = with_address(file, environment.get(f"{_PREFIX}CACHE"), f"{_PREFIX}CACHE")
     found = replace(
         found,
         upload=_switch(environment, "UPLOAD", found.upload),
         required=_switch(environment, "REQUIRED", found.required),
         token=environment.get(f"{_PREFIX}TOKEN", "") or found.token,
     )
-    found = _with_address(found, options.address, "--remote-cache")
+    found = with_address(found, options.address, "--remote-cache")
     headers = dict(found.headers)
     for text in options.headers:
         name, equals, value = text.partition("=")
@@ -101,10 +101,17 @@ def chosen(file: RemoteCache, environment: Mapping[str, str], options: RemoteOpt
     )
 
 
-def _with_address(before: RemoteCache, address: str | None, source: str) -> RemoteCache:
+def with_address(before: RemoteCache, address: str | None, source: str) -> RemoteCache:
+    """Give the same with another address, without what is for the server before if that is another one.
+
+    Args:
+        before: what was said so far.
+        address: what is said now; None: nothing.
+        source: where that is said.
+    """
     if address is None:
         return before
-    if _origin(address) == _origin(before.address):
+    if same_server(address, before.address):
         return replace(before, address=address, source=source)
     return replace(
         before,
@@ -116,6 +123,11 @@ def _with_address(before: RemoteCache, address: str | None, source: str) -> Remo
         certificate=None,
         key=None,
     )
+
+
+def same_server(one: str, other: str) -> bool:
+    """Tell whether two addresses are of the same server."""
+    return _origin(one) == _origin(other) != ("", "")
 
 
 def _origin(address: str) -> tuple[str, str]:

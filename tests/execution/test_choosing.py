@@ -12,12 +12,13 @@ import pytest
 from distroless_rules.actions.action import Action
 from distroless_rules.errors import ActionError, DistrolessError, FormatError, Interrupted, SandboxError, StorageError
 from distroless_rules.execution.cancelling import Cancels
-from distroless_rules.execution.choosing import Choosing, Strategy
+from distroless_rules.execution.choosing import Choosing
 from distroless_rules.execution.fallback import Fallback
 from distroless_rules.execution.racing import Racing
 from distroless_rules.storage.faults import Code, RemoteError
 from distroless_rules.storage.store import ActionResult
 from distroless_rules.values.digest import Digest
+from distroless_rules.values.remote_execution import Strategy
 from tests.support.workshop import action
 
 ACTION = replace(action("x", "CcCompile"), run=True)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from distroless_rules.errors import ConfigError
 from distroless_rules.loading.workspace import Workspace, find_root, parse, read
 from distroless_rules.values.archive import Archive
+from distroless_rules.values.remote_execution import Strategy
 from tests.support.workspace import fails
 
 FULL = """
@@ -56,6 +57,30 @@ def test_every_key() -> None:
         },
         cache=".cache/distroless",
     )
+
+
+def test_an_engine() -> None:
+    text = """
+    [execution]
+    remote = "grpcs://engine.example:8980/main"
+    token_file = "token"
+    strategy = "dynamic"
+    strategies = { GoLink = "local" }
+    jobs = 100
+    priority = -1
+    delay = 2
+    fallback = false
+    properties = { pool = "big", OSFamily = "linux" }
+    """
+    found = parse(text, Path("/w")).execution
+    assert (found.server.address, found.server.source) == (
+        "grpcs://engine.example:8980/main",
+        '"remote" in [execution]',
+    )
+    assert found.server.token_file == Path("/w/token")
+    assert (found.strategy, found.kinds) == (Strategy.DYNAMIC, {"GoLink": Strategy.LOCAL})
+    assert (found.jobs, found.priority, found.delay, found.fallback) == (100, -1, 2, False)
+    assert found.properties == (("OSFamily", "linux"), ("pool", "big"))
 
 
 def test_nothing_at_all() -> None:
