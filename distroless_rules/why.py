@@ -2,15 +2,18 @@
 
 A path's origin is what ``Compose`` decided: the deb, or the file that a target put there. A deb's chain leads from the
 image through targets to a deb that one of them names for the run time, and on through dependencies that were not cut.
+A deb that was taken from the build stage for its libraries has a chain that leads through the file that needs one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from distroless_rules.actions.action import Action
 from distroless_rules.actions.analysed import Analysis, Wanted
+from distroless_rules.actions.artifact import Artifact
 from distroless_rules.actions.evaluate import load, platform_of
 from distroless_rules.build import Options, analysed
 from distroless_rules.errors import RequestError, did_you_mean
@@ -74,13 +77,20 @@ def why(project: Project, request: Request, options: Options, what: str, listene
     compose = next((a for a in analysis.actions if a.owner == label and a.mnemonic == "Compose"), None)
     if image.layout is None or compose is None:
         raise RequestError(f'ask about "{label}"', "it is not an image that debs and files are put together for")
-    if what.startswith("/"):
-        return _path(project, request, analysis, compose, what, options, listener)
     names = _debs(compose)
-    if what not in names:
-        raise RequestError(f'find "{what}" in {label}', "it has no such deb", hint=did_you_mean(what, names))
-    chain = _chain(project, request, compose, lambda key: key.label.repo != "" and key.label.name == what)
-    return Answer(chain, f"{what} is a deb of the image")
+    if what in names:
+        chain = _chain(project, request, compose, lambda key: key.label.repo != "" and key.label.name == what)
+        return Answer(chain, f"{what} is a deb of the image")
+    composed = _composed(project, request, analysis, compose, options, listener)
+    if what.startswith("/"):
+        return composed.path(what)
+    libraries = composed.report["libraries"]
+    if what not in libraries:
+        hint = did_you_mean(what, [*names, *libraries])
+        raise RequestError(f'find "{what}" in {label}', "it has no such deb", hint=hint)
+    by, needed = libraries[what]["by"], libraries[what]["needed"]
+    reason = f"as {by} depends on it" if by else f"for {' and '.join(dict.fromkeys(name for _, name in needed))}"
+    return Answer(composed.library(what), f"{what} is a deb of the image, taken from the build stage {reason}")
 
 
 def _debs(compose: Action) -> list[str]:
@@ -88,83 +98,142 @@ def _debs(compose: Action) -> list[str]:
     return [name.split("/")[1] for name in names if name.startswith("deb/") and name.endswith("/index")]
 
 
-def _path(
+def _composed(
     project: Project,
     request: Request,
     analysis: Analysis,
     compose: Action,
-    path: str,
     options: Options,
     listener: events.Listener,
-) -> Answer:
-    """Find what a path is, as composed, and who brought it."""
-    from distroless_rules.deb import package
+) -> _Composed:
+    """Have an image composed, and read what came of it."""
+    import json
+
     from distroless_rules.machine import Machine
 
-    place = path.strip("/")
-    recipes = [n.artifact for n in compose.outputs if n.name.startswith("recipe/")]
+    outputs = {n.name: n.artifact for n in compose.outputs}
     inputs = {named.name: named.artifact for named in compose.inputs}
-    indexes = {name: artifact for name, artifact in inputs.items() if name.startswith("deb/") and "/index" in name}
-    files = (*recipes, *inputs.values())
+    files = (*outputs.values(), *inputs.values())
     wanted = Wanted(analysis.wanted[0].label, "", tuple(dict.fromkeys(files)))
     with Machine(project, options.jobs, listener) as machine:
         outcome = machine.execute(replace(analysis, wanted=(wanted,)), keep_going=False)
         if outcome.failures:
             raise outcome.failures[0].error
-        rows = [row for file in recipes for row in tree.load(machine.store.path(outcome.digests[file]).read_bytes())]
-        entry = next((row for row in rows if row.path == place), None)
+
+        def read(artifact: Artifact) -> bytes:
+            return machine.store.path(outcome.digests[artifact]).read_bytes()
+
+        rows = [row for n, file in outputs.items() if n.startswith("recipe/") for row in tree.load(read(file))]
+        report = json.loads(read(outputs["report"]))
+        indexes = {name: read(file) for name, file in inputs.items() if _is_index(name, report)}
+    sources = {outcome.digests[artifact].hash: name for name, artifact in inputs.items()}
+    return _Composed(project, request, analysis, compose, {row.path: row for row in rows}, report, sources, indexes)
+
+
+def _is_index(name: str, report: Mapping[str, Any]) -> bool:
+    parts = name.split("/")
+    taken = parts[0] == "offer" and parts[2] in report["libraries"]
+    return parts[-1] == "index" and (parts[0] == "deb" or taken)
+
+
+@dataclass(frozen=True)
+class _Composed:
+    """An image as composed.
+
+    Attributes:
+        project: the workspace.
+        request: names the image.
+        analysis: all actions.
+        compose: the one that composed it.
+        rows: what is in it, by path.
+        report: what ``Compose`` says of it.
+        sources: by the SHA-256 of inputs, their names.
+        indexes: of its debs, by the inputs' names.
+    """
+
+    project: Project
+    request: Request
+    analysis: Analysis
+    compose: Action
+    rows: Mapping[str, tree.Entry]
+    report: Mapping[str, Any]
+    sources: Mapping[str, str]
+    indexes: Mapping[str, bytes]
+
+    def library(self, deb: str) -> tuple[Link, ...]:
+        """Give the chain to a deb that was taken for its libraries, or because such a deb depends on it."""
+        why = self.report["libraries"][deb]
+        label = next(f"@{name.split('/')[1]}//{deb}" for name in self.indexes if name.split("/")[2:] == [deb, "index"])
+        if why["by"]:
+            return (*self.library(why["by"]), Link(label, "depends"))
+        # Of several libraries the one that the deb is called after says most.
+        file, needed = min(why["needed"], key=lambda each: not deb.startswith(each[1].partition(".so")[0]))
+        return (*self.path(file).chain, Link(needed, "needs"), Link(label, "has it"))
+
+    def path(self, path: str) -> Answer:
+        """Say who brought a path."""
+        place = path.strip("/")
+        entry = self.rows.get(place)
         if entry is None:
-            raise RequestError(f'find "{path}" in {compose.owner}', "it has no such path", hint=_near(place, rows))
-        by_hash = {outcome.digests[artifact].hash: name for name, artifact in inputs.items()}
-        name = by_hash.get(entry.source, "")
-        if not name:
-            for index, artifact in indexes.items():
-                held = package.loads(machine.store.path(outcome.digests[artifact]).read_bytes()).entries
-                if any(fold_usr(each.path) == place for each in held):
-                    name = index
-                    break
-    kind = "link" if entry.kind is tree.Kind.SYMLINK else "folder" if entry.kind is tree.Kind.DIRECTORY else "file"
-    if name.startswith(("deb/", "base/")):
-        deb = name.split("/")[1]
-        if name.startswith("base/") and deb not in _debs(compose):
-            chain: tuple[Link, ...] = (Link(compose.owner), Link(deb, "what every image has"))
+            hint = did_you_mean(f"/{place}", [f"/{row}" for row in self.rows])
+            raise RequestError(f'find "{path}" in {self.compose.owner}', "it has no such path", hint=hint)
+        name = self.sources.get(entry.source, "") or self._shipping(place)
+        kind = "link" if entry.kind is tree.Kind.SYMLINK else "folder" if entry.kind is tree.Kind.DIRECTORY else "file"
+        if not name.startswith(("deb/", "base/", "offer/")):
+            return self._declared(path, name, kind)
+        deb = name.split("/")[-2]
+        if deb in self.report["libraries"]:
+            chain = self._through(deb, place)
+        elif name.startswith("base/") and deb not in _debs(self.compose):
+            chain = (Link(self.compose.owner), Link(deb, "what every image has"))
         else:
-            chain = _chain(project, request, compose, lambda key: key.label.repo != "" and key.label.name == deb)
+            chain = self._targets(lambda key: key.label.repo != "" and key.label.name == deb)
         return Answer((*chain, Link(path, kind)), f"{path} is a {kind} of the deb {deb}")
-    return _declared(project, request, analysis, compose, path, name, kind)
 
+    def _through(self, deb: str, place: str) -> tuple[Link, ...]:
+        """Give the chain to a taken deb, by the need that led to a path of it where one did."""
+        why = self.report["libraries"][deb]
+        name = place.rpartition("/")[2]
+        for file, needed in why["needed"]:
+            if needed == name:
+                return (*self.path(file).chain, Link(needed, "needs"), self.library(deb)[-1])
+        return self.library(deb)
 
-def _declared(
-    project: Project, request: Request, analysis: Analysis, compose: Action, path: str, name: str, kind: str
-) -> Answer:
-    """Say who declares a path that is no deb's."""
-    import json
+    def _shipping(self, place: str) -> str:
+        """Give the index of a deb that has a path, ``""`` if none does."""
+        from distroless_rules.deb import package
 
-    files = json.loads(compose.parameters).get("files") or []
-    row = next((row for row in files if name and row.get("input") == name), None) or next(
-        (row for row in files if row["path"].rstrip("/") == path.rstrip("/")), None
-    )
-    if row is None:
-        return Answer(
-            (Link(compose.owner), Link(path, kind)),
-            f"{path} is a {kind} that every such image has, or its debs' scripts make",
+        held = ((name, package.loads(data).entries) for name, data in self.indexes.items())
+        return next((name for name, entries in held if any(fold_usr(each.path) == place for each in entries)), "")
+
+    def _targets(self, is_end: Callable[[Key], bool]) -> tuple[Link, ...]:
+        return _chain(self.project, self.request, self.compose, is_end)
+
+    def _declared(self, path: str, name: str, kind: str) -> Answer:
+        """Say who declares a path that is no deb's."""
+        import json
+
+        files = json.loads(self.compose.parameters).get("files") or []
+        row = next((row for row in files if name and row.get("input") == name), None) or next(
+            (row for row in files if row["path"].rstrip("/") == path.rstrip("/")), None
         )
-    chain = _chain(project, request, compose, lambda key: str(key.label) == row["label"])
-    artifact = next((named.artifact for named in compose.inputs if named.name == row.get("input")), None)
-    makers = {named.artifact: action for action in analysis.actions for named in action.outputs}
-    maker = makers.get(artifact) if artifact is not None else None
-    if artifact is None:
-        return Answer((*chain, Link(path, kind)), f"{path} is a {kind} that {row['label']} declares")
-    if maker is None:
-        return Answer((*chain, Link(path, kind)), f"{path} is the workspace's own file {artifact.path}")
-    more = () if maker.owner == row["label"] else (Link(maker.owner, "makes it"),)
-    stage = "build" if maker.run or maker.stage == "build" else "runtime"
-    made = f"{path} was made by {maker.mnemonic} of {maker.owner}, in the {stage} stage"
-    return Answer((*chain, *more, Link(path, kind)), made, stage)
-
-
-def _near(place: str, rows: Iterable[tree.Entry]) -> str:
-    return did_you_mean(f"/{place}", [f"/{row.path}" for row in rows])
+        if row is None:
+            return Answer(
+                (Link(self.compose.owner), Link(path, kind)),
+                f"{path} is a {kind} that every such image has, or its debs' scripts make",
+            )
+        chain = self._targets(lambda key: str(key.label) == row["label"])
+        artifact = next((named.artifact for named in self.compose.inputs if named.name == row.get("input")), None)
+        makers = {named.artifact: action for action in self.analysis.actions for named in action.outputs}
+        maker = makers.get(artifact) if artifact is not None else None
+        if artifact is None:
+            return Answer((*chain, Link(path, kind)), f"{path} is a {kind} that {row['label']} declares")
+        if maker is None:
+            return Answer((*chain, Link(path, kind)), f"{path} is the workspace's own file {artifact.path}")
+        more = () if maker.owner == row["label"] else (Link(maker.owner, "makes it"),)
+        stage = "build" if maker.run or maker.stage == "build" else "runtime"
+        made = f"{path} was made by {maker.mnemonic} of {maker.owner}, in the {stage} stage"
+        return Answer((*chain, *more, Link(path, kind)), made, stage)
 
 
 def _chain(project: Project, request: Request, compose: Action, is_end: Callable[[Key], bool]) -> tuple[Link, ...]:

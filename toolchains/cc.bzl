@@ -42,6 +42,7 @@ def _cc_toolchain(ctx):
         DefaultInfo(files = depset([])),
         CcToolchainInfo(
             root = root.tree,
+            built = root,
             env = root.env,
             cc = prefix + ctx.attr.cc,
             cxx = prefix + ctx.attr.cxx,

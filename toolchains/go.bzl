@@ -48,7 +48,7 @@ def _go_toolchain(ctx):
     )
     return [
         DefaultInfo(files = depset([])),
-        GoToolchainInfo(root = root.tree, env = env, standard_library = library),
+        GoToolchainInfo(root = root.tree, built = root, env = env, standard_library = library),
     ]
 
 go_toolchain_rule = rule(

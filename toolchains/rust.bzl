@@ -43,6 +43,7 @@ def _rust_toolchain(ctx):
         DefaultInfo(files = depset([])),
         RustToolchainInfo(
             root = root.tree,
+            built = root,
             env = root.env,
             triple = _TRIPLES[platform],
             linker = linker,

@@ -11,6 +11,7 @@ from distroless_rules.actions.artifact import Artifact, Root
 from distroless_rules.actions.command import ENVIRONMENT, ROOT, Command, execution_path
 from distroless_rules.actions.debs import Closure, Cut, Debs, rows
 from distroless_rules.actions.graph import check_order
+from distroless_rules.actions.origins import Origins
 from distroless_rules.errors import AnalysisError, LabelError
 from distroless_rules.targets.crossing import check_roots
 from distroless_rules.targets.target import Key, Target
@@ -42,7 +43,8 @@ class Context:
         self._mnemonics = mnemonics
         self._cut = cut
         self._numbers: dict[Artifact, int] = {}
-        self._makers: dict[Artifact, str] = {}
+        self._makers: dict[str, Action] = {}
+        self._origins = Origins(self._makers)
         self._declared: dict[Artifact, str] = {}
         self._outputs: list[Artifact] = []
         self._begun = 0  # actions declared before the current target
@@ -57,6 +59,7 @@ class Context:
             "_add_action_": self._add_action,
             "_add_run_": self._add_run,
             "_deb_closure_": self._deb_closure,
+            "_deb_offers_": self._deb_offers,
             "_declare_file_": lambda name, sibling, tree: json.dumps(self._declare_file(name, sibling, tree)),
             "_declared_outputs_": lambda: json.dumps([self.row(output) for output in self._outputs]),
             "_serial_": self._serial,
@@ -79,7 +82,7 @@ class Context:
             AnalysisError: if one is not, or is.
         """
         for artifact, owner in self._declared.items():
-            if artifact not in self._makers:
+            if artifact.path not in self._makers:
                 raise AnalysisError(
                     f'analyse "{owner}"',
                     f'its implementation declares the file "{artifact.path}", but no action makes it',
@@ -131,7 +134,7 @@ class Context:
             raise AnalysisError(f'declare the file "{name}"', error.cause) from error
         path = f"{folder}/{name}" if folder else _derived(self._key.label, name, self._platform)
         artifact = Artifact(Root.DERIVED, path, owner=str(self._key.label), tree=tree)
-        if artifact in self._makers or artifact in self._declared:
+        if artifact.path in self._makers or artifact in self._declared:
             raise AnalysisError(f'declare the file "{name}"', "it is declared already")
         self._declared[artifact] = str(self._key.label)
         return self.row(artifact)
@@ -211,12 +214,13 @@ class Context:
         for output in action.outputs:
             if output.artifact.root is not Root.DERIVED:
                 raise AnalysisError(f"declare a {action.mnemonic} action", f'"{output.artifact}" is a source file')
-            other = self._makers.get(output.artifact)
+            other = self._makers.get(output.artifact.path)
             if other is not None:
+                by = f"{other.mnemonic} of {other.owner}"
                 raise AnalysisError(
-                    f"declare a {action.mnemonic} action", f'"{output.artifact}" is made by {other} already'
+                    f"declare a {action.mnemonic} action", f'"{output.artifact}" is made by {by} already'
                 )
-            self._makers[output.artifact] = f"{action.mnemonic} of {action.owner}"
+            self._makers[output.artifact.path] = action
         self.actions.append(action)
 
     def _deb_closure(
@@ -242,6 +246,23 @@ class Context:
             "base": rows(found.base, self.row),
             "cuts": [list(cut) for cut in found.cuts],
         }
+
+    def _deb_offers(self, files: Sequence[int], exclude: Sequence[str], keep: Sequence[str]) -> list[dict[str, Any]]:
+        """Give the debs of the file systems that commands ran in on the way to files (see ``Debs.offers``)."""
+        assert self._debs is not None
+        roots = dict.fromkeys(root for number in files for root in self._origins.roots(self.artifacts[number]))
+        indexes = dict.fromkeys(index for root in roots for index in self._origins.indexes(root))
+        found = self._debs.offers(indexes, exclude, keep, Platform.parse(self._platform))
+        described = rows([offer.unpacked for offer in found], self.row)
+        return [
+            {
+                "deb": row,
+                "needs": list(offer.needs),
+                "depends": list(offer.depends),
+                "cuts": [list(cut) for cut in offer.cuts],
+            }
+            for row, offer in zip(described, found, strict=True)
+        ]
 
 
 def _derived(label: Label, name: str, platform: str) -> str:

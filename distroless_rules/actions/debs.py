@@ -13,7 +13,7 @@ from distroless_rules.values.archive import Lock, LockedDeb
 from distroless_rules.values.digest import Digest
 from distroless_rules.values.platform import Platform
 
-__all__ = ["BASE", "Closure", "Cut", "Debs", "Unpacked"]
+__all__ = ["BASE", "Closure", "Cut", "Debs", "Offer", "Unpacked", "rows"]
 
 BASE = ("base-files", "base-passwd", "libc-bin")
 
@@ -55,6 +55,23 @@ class Closure:
     cuts: tuple[tuple[str, str, str], ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A deb of the build stage from which an image takes what a library that it needs is in.
+
+    Attributes:
+        unpacked: the deb.
+        needs: it and what it needs at run time: names of debs of its archive, sorted.
+        depends: those of them on which it depends itself.
+        cuts: as ``CutResult`` has them.
+    """
+
+    unpacked: Unpacked
+    needs: tuple[str, ...]
+    depends: tuple[str, ...]
+    cuts: tuple[tuple[str, str, str], ...]
+
+
 class Debs:
     """Computes closures and declares unpacking, each deb once.
 
@@ -71,6 +88,7 @@ class Debs:
         self._default = default_archive
         self._add = add
         self._unpacked: dict[LockedDeb, Unpacked] = {}
+        self._by_index: dict[Artifact, LockedDeb] = {}
 
     def closure(
         self,
@@ -116,6 +134,34 @@ class Debs:
             cuts.extend(result.cuts)
         debs = tuple(found[name] for name in sorted(found))
         return Closure(debs, self._base([*wanted, self._default], platform), tuple(cuts))
+
+    def offers(
+        self, indexes: Iterable[Artifact], exclude: Sequence[str], keep: Sequence[str], platform: Platform
+    ) -> list[Offer]:
+        """Give what may be taken, library by library, of debs that commands ran among, and what that needs.
+
+        A deb with headers (``-dev``), and one that needs such a deb, is not among them.
+
+        Args:
+            indexes: those of the debs, whatever machine they are for.
+            exclude: as for ``closure``.
+            keep: likewise.
+            platform: what the image is for: debs of the same names for it are given, as far as they are locked.
+        """
+        given = [deb for index in indexes if (deb := self._by_index.get(index)) is not None and deb.archive]
+        found: dict[tuple[str, str], Offer] = {}
+        waiting = sorted({(deb.archive, deb.name) for deb in given}, reverse=True)
+        while waiting:
+            archive, name = waiting.pop()
+            known = self._known(archive, platform)
+            if (archive, name) in found or name not in known or name in exclude:
+                continue
+            result = self._cut([name], {each: deb.depends for each, deb in known.items()}, exclude, keep)
+            if not any(each.endswith("-dev") or each not in known for each in result.kept):
+                depends = tuple(each for each in known[name].depends if each in result.kept)
+                found[archive, name] = Offer(self._unpack(known[name]), tuple(result.kept), depends, tuple(result.cuts))
+                waiting += [(archive, each) for each in result.kept]
+        return [found[key] for key in sorted(found)]
 
     def _check_known(self, archive: str, names: Iterable[str], known: Container[str]) -> None:
         for name in names:
@@ -180,6 +226,7 @@ class Debs:
         made = self._unpacked.get(deb)
         if made is None:
             made = self._unpacked[deb] = self._declare(deb, file)
+            self._by_index[made.index] = deb
         return made
 
     def _declare(self, deb: LockedDeb, file: Artifact | None) -> Unpacked:

@@ -18,16 +18,18 @@ if TYPE_CHECKING:
 
     from distroless_rules.actions.analysed import Analysis
 
-__all__ = ["Node", "action_graph", "check_order"]
+__all__ = ["OFFER", "Node", "action_graph", "check_order"]
 
 Node = Action | Artifact
+OFFER = "offer/"
+"""How the names of inputs begin that an image may take libraries from, out of debs of the build stage."""
 
 
 def action_graph(analysis: Analysis) -> networkx.DiGraph[Node]:
     """Give the graph of all actions of an analysis; edges and actions have a ``stage``.
 
-    An edge is a ``build`` edge if what it leads to is a build action or what one makes; an artifact that no action
-    makes is on the side of the action that reads it.
+    An edge is a ``build`` edge if what it leads to is a build action or what one makes, or a deb that the build stage
+    only offers (``offered``); an artifact that no action makes is on the side of the action that reads it.
     """
     import networkx
 
@@ -40,7 +42,11 @@ def action_graph(analysis: Analysis) -> networkx.DiGraph[Node]:
             graph.add_edge(named.artifact, action, stage=action.stage)
     for action in analysis.actions:
         for named in action.inputs:
-            graph.add_edge(action, named.artifact, stage=makers.get(named.artifact, action).stage)
+            offered = named.name.startswith(OFFER)
+            stage = "build" if offered else makers.get(named.artifact, action).stage
+            known = graph.get_edge_data(action, named.artifact)
+            if known is None or known["offered"]:
+                graph.add_edge(action, named.artifact, stage=stage, offered=offered)
     return graph
 
 

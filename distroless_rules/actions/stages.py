@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 from distroless_rules.actions.action import Action
 from distroless_rules.actions.analysed import Analysis
 from distroless_rules.actions.artifact import Artifact
-from distroless_rules.actions.graph import Node, action_graph
+from distroless_rules.actions.graph import OFFER, Node, action_graph
+from distroless_rules.actions.origins import COMPOSE
 
 if TYPE_CHECKING:
     import networkx
@@ -38,11 +39,15 @@ class Crossing:
 
 @dataclass(frozen=True, slots=True)
 class Stages:
-    """The needed actions of each stage, in the order of the analysis, and what crosses, by path."""
+    """The needed actions of each stage, in the order of the analysis, and what crosses, by path.
+
+    ``offered`` are the debs of the build stage from which what is needed of libraries crosses too, sorted.
+    """
 
     build: tuple[Action, ...]
     runtime: tuple[Action, ...]
     crossings: tuple[Crossing, ...]
+    offered: tuple[str, ...] = ()
 
 
 def staged(analysis: Analysis, runtime: Container[str]) -> Analysis:
@@ -79,7 +84,19 @@ def stages(analysis: Analysis, wanted: Iterable[Artifact]) -> Stages:
         tuple(action for action in actions if action not in runtime),
         tuple(action for action in actions if action in runtime),
         tuple(_crossings(graph, actions, runtime, roots)),
+        tuple(sorted(_offered(runtime))),
     )
+
+
+def _offered(runtime: Iterable[Node]) -> set[str]:
+    """Give the debs that actions of the runtime stage may take libraries from."""
+    actions = (node for node in runtime if isinstance(node, Action) and node.mnemonic == COMPOSE)
+    return {
+        named.artifact.owner
+        for action in actions
+        for named in action.inputs
+        if named.name.startswith(OFFER) and named.name.endswith("/index")
+    }
 
 
 def _reached(graph: networkx.DiGraph[Node], roots: Iterable[Artifact]) -> set[Node]:
@@ -101,7 +118,10 @@ def _crossings(
     for maker in actions:
         if maker not in runtime:
             for named in maker.outputs:
-                users = [user for user in graph.predecessors(named.artifact) if user in runtime]
+                readers_ = graph.predecessors(named.artifact)
+                users = [
+                    user for user in readers_ if user in runtime and not graph.edges[user, named.artifact]["offered"]
+                ]
                 if users or named.artifact in wanted:
                     readers = tuple(user for user in users if isinstance(user, Action))
                     found.append(Crossing(named.artifact, maker, readers))

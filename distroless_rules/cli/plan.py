@@ -100,6 +100,7 @@ def _document(planned: Planned) -> dict[str, object]:
         "platform": planned.platform,
         "build": [_row(planned, action) for action in planned.stages.build],
         "crosses": crossings,
+        "offered": list(planned.stages.offered),
         "runtime": [_row(planned, action) for action in planned.stages.runtime],
         "downloads": downloads,
     }

@@ -16,6 +16,7 @@ import click
 from distroless_rules.actions.action import Action
 from distroless_rules.actions.analysed import Wanted
 from distroless_rules.actions.artifact import Artifact, Root
+from distroless_rules.actions.graph import OFFER
 from distroless_rules.actions.stages import Stages
 from distroless_rules.cli.common import counted, size_text
 from distroless_rules.execution.forecast import Forecast, State
@@ -111,6 +112,8 @@ class _Sketch:
     def crossings(self) -> _Item:
         """Give what the build stage hands to the runtime stage."""
         items = [_Item(_path(c.artifact), f"from {c.maker.owner}") for c in self._stages.crossings]
+        if self._stages.offered:
+            items.append(_Item("libraries that files need", f"from {counted(len(self._stages.offered), 'deb')}"))
         return _Item("crosses into the runtime stage" if self._stages.runtime else "comes out", items=items)
 
     def _groups(self, actions: Sequence[Action]) -> list[_Item]:
@@ -150,6 +153,8 @@ class _Sketch:
         """Name what goes into a layer: debs, and files that are not the image's own."""
         words = []
         for named in layer.inputs:
+            if named.name.startswith(OFFER):
+                continue
             maker = self._makers.get(named.artifact)
             if maker is not None and maker.mnemonic == _DEB:
                 words.append(_deb_name(maker))

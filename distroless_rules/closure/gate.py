@@ -42,6 +42,7 @@ class Finding:
         problem: what is wrong with it, to be read after its path.
         wants: what would have to be there: a library's name, an absolute path, or ``python:<module>``.
         advice: what would be right, where it is not that something is added to the image.
+        searched: of a library or loader that is not there, the folders in which it would be found.
     """
 
     path: str
@@ -49,6 +50,7 @@ class Finding:
     problem: str
     wants: str
     advice: str = ""
+    searched: tuple[str, ...] = ()
 
 
 @dataclass
@@ -129,13 +131,15 @@ class Gate:
                     problem = f"is for {_abi(elf)}, and the image for {self.program.platform}"
                     yield Finding(path, owner, problem, f"/{path}")
             elif elf.interpreter and self.view.at(elf.interpreter) is None:
-                yield Finding(path, owner, f'asks for the loader "{elf.interpreter}"', elf.interpreter)
+                folder = elf.interpreter.strip("/").rpartition("/")[0]
+                problem = f'asks for the loader "{elf.interpreter}"'
+                yield Finding(path, owner, problem, elf.interpreter, searched=(folder,))
         for need in self._needs:
             if need.found is not None:
                 yield from self._versions(need, need.found)
             elif not self._is_loaded_before(need):
                 owner, problem = self.owners[need.of], f'needs the library "{need.name}"{self._elsewhere(need)}'
-                yield Finding(need.of, owner, problem, need.name, self._excluded(owner))
+                yield Finding(need.of, owner, problem, need.name, self._excluded(owner), need.searched)
 
     @cached_property
     def _needs(self) -> list[Need]:

@@ -96,6 +96,7 @@ def compose(options: Options, sources: Sources) -> Composition:
         FormatError: if a deb or file is malformed or its links go in circles.
     """
     layer_of = {name: str(number) for number, group in enumerate(options.layers) for name in group}
+    layer_of |= dict.fromkeys(options.libraries, str(len(options.layers) - 1) if options.layers else SYSTEM)
     if missing := sorted(layer_of.keys() - sources.debs.keys()):
         raise AnalysisError("compose the image", f'the index of deb "{missing[0]}" is not among the inputs')
     tree = Tree()
@@ -315,7 +316,7 @@ def _report(work: _Work, recipes: Mapping[str, list[Entry]], user: str) -> dict[
             name: {
                 "version": work.sources.debs[name].control.get("Version", ""),
                 "architecture": work.sources.debs[name].control.get("Architecture", ""),
-                "layer": int(work.layer_of[name]),
+                "layer": _number(work.layer_of[name], len(recipes)),
                 "files": files[name][0],
                 "bytes": files[name][1],
                 "dropped": {**work.kept[name].dropped, **work.dropped.get(name, {})},
@@ -328,9 +329,15 @@ def _report(work: _Work, recipes: Mapping[str, list[Entry]], user: str) -> dict[
         },
         "generated": dict(sorted(work.made.items())),
         "cut": [list(row) for row in work.options.cut],
+        "libraries": {name: dict(reason) for name, reason in sorted(work.options.libraries.items())},
         "accepted": list(work.accepted),
         "user": user,
         "users": {name: [account.uid, account.gid] for name, account in accounts.users.items()},
         "groups": {name: group.gid for name, group in accounts.groups.items()},
         "warnings": list(work.scene.warnings),
     }
+
+
+def _number(layer: str, count: int) -> int:
+    """Give the place of a layer with debs among the image's."""
+    return count - 2 if layer == SYSTEM else int(layer)

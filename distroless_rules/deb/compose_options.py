@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from distroless_rules.deb.effects.accounts import MAX_ID
@@ -94,6 +94,8 @@ class Options:
         ca_bundle: names of inputs with further certificates.
         locales: languages whose message catalogues stay.
         cut: (deb, dependency, reason) to pass on into the report.
+        libraries: further debs, which join the last layer (of an image with no layer of debs the system's), with the
+            reason of each for the report.
     """
 
     layers: tuple[tuple[str, ...], ...] = ()
@@ -111,6 +113,7 @@ class Options:
     ca_bundle: tuple[str, ...] = ()
     locales: tuple[str, ...] = ()
     cut: tuple[tuple[str, str, str], ...] = ()
+    libraries: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @staticmethod
     def parse(parameters: Mapping[str, Any]) -> Options:

@@ -157,4 +157,13 @@ def _closure_(roots, *, local = [], exclude = [], keep = [], stage = "runtime"):
         cuts = found["cuts"],
     )
 
-debs_ = struct(closure = _closure_)
+def _offers_(files, *, exclude = [], keep = []):
+    """The debs that commands ran among on the way to `files`: what an image takes needed libraries from.
+
+    Each is a struct: deb, `needs` (names of it and of what it needs at run time), `depends` (those on which it depends
+    itself) and `cuts` as `closure` has them.
+    """
+    found = _deb_offers_([id_("files", file) for file in files], exclude, keep)
+    return [struct(deb = _deb_(row["deb"]), needs = row["needs"], depends = row["depends"], cuts = row["cuts"]) for row in found]
+
+debs_ = struct(closure = _closure_, offers = _offers_)

@@ -9,6 +9,7 @@ CcInfo = provider(
         "libraries": "A depset of archives, users before what they use.",
         "linkopts": "A depset of options of the linker.",
         "cxx": "Whether any of it is C++.",
+        "debs": "A depset of DebInfos with headers and libraries that it is compiled and linked with.",
     },
 )
 
@@ -16,6 +17,7 @@ CcToolchainInfo = provider(
     doc = "A C and C++ compiler.",
     fields = {
         "root": "The directory File that becomes `/`.",
+        "built": "The BuildRootInfo of that root, for those who add debs to it.",
         "env": "Environment variables.",
         "cc": "The C compiler.",
         "cxx": "The C++ compiler.",
@@ -36,6 +38,7 @@ GoToolchainInfo = provider(
     doc = "A Go compiler.",
     fields = {
         "root": "The directory File that becomes `/`.",
+        "built": "The BuildRootInfo of that root, for those who add debs to it.",
         "env": "Environment variables.",
         "standard_library": "A directory File: the build cache with the standard library compiled for the platform.",
     },
@@ -118,6 +121,7 @@ RustToolchainInfo = provider(
     doc = "A Rust compiler.",
     fields = {
         "root": "The directory File that becomes `/`.",
+        "built": "The BuildRootInfo of that root, for those who add debs to it.",
         "env": "Environment variables.",
         "triple": "The platform as rustc names it.",
         "linker": "The linker in the root.",
@@ -141,6 +145,7 @@ BuildRootInfo = provider(
     fields = {
         "tree": "A directory File.",
         "env": "Environment variables of every command that runs in it.",
+        "parts": "What it is made of, for those who add debs to it.",
     },
 )
 

@@ -1,6 +1,7 @@
 """BuildRoot: the composed files of debs in; the tree that becomes ``/`` of a sandbox out.
 
-Inputs: ``recipe/<n>`` (rows of ``values.tree`` that do not overlap but in folders), ``blob/<n>`` with their bytes.
+Inputs: ``recipe/<m>/<n>`` (rows of ``values.tree``; of what several have, that of the first ``m`` is taken, and nothing
+of the others lies beneath what is no folder there), ``blob/<n>`` with their bytes.
 Parameters ``links``: path -> target of further symbolic links; ``empty``: folders that are there, without what debs
 ship in them; ``folders``: folders that are there. Output: ``tree``, a tar archive that is not compressed.
 """
@@ -15,13 +16,13 @@ from distroless_rules.oci.compressor import compressor
 from distroless_rules.tools.tool import Tool, Workbench
 from distroless_rules.values import tree
 from distroless_rules.values.path import parents
-from distroless_rules.values.tree import Entry
+from distroless_rules.values.tree import Entry, Kind
 
 __all__ = ["TOOL"]
 
 
 def _perform(bench: Workbench) -> None:
-    recipes = [file for name, file in bench.inputs.items() if name.startswith("recipe/")]
+    recipes = [bench.inputs[name] for name in sorted(bench.inputs) if name.startswith("recipe/")]
     rows = [entry for file in recipes for entry in tree.load(file.path.read_bytes())]
     blobs = {file.digest.hash: file.path for name, file in bench.inputs.items() if name.startswith("blob/")}
     with bench.output("tree") as sink:
@@ -29,9 +30,12 @@ def _perform(bench: Workbench) -> None:
 
 
 def _merged(rows: Iterable[Entry], told: Mapping[str, Any]) -> list[Entry]:
-    """Put recipes, mount points and links together; a path that is there twice is taken once."""
+    """Put recipes, mount points and links together; of a path that is there twice the first is taken."""
     empty = told["empty"]
-    entries = {entry.path: entry for entry in rows if entry.path.partition("/")[0] not in empty}
+    entries: dict[str, Entry] = {}
+    for entry in rows:
+        if entry.path.partition("/")[0] not in empty and entry.path not in entries and _is_open(entry.path, entries):
+            entries[entry.path] = entry
     for path in ("", *empty, *told["folders"]):
         entries.setdefault(path, Entry.directory(path))
     for path, target in told["links"].items():
@@ -41,4 +45,9 @@ def _merged(rows: Iterable[Entry], told: Mapping[str, Any]) -> list[Entry]:
     return tree.order(entries.values())
 
 
-TOOL = Tool("BuildRoot", "2", _perform)
+def _is_open(path: str, entries: Mapping[str, Entry]) -> bool:
+    """Tell whether everything above a path is a folder, as far as it is there."""
+    return all(above not in entries or entries[above].kind is Kind.DIRECTORY for above in parents(path))
+
+
+TOOL = Tool("BuildRoot", "3", _perform)

@@ -3,7 +3,8 @@
 Inputs: ``deb/<name>/index`` and ``deb/<name>/tree`` for every deb; ``base/<name>/index`` and ``base/<name>/tree`` for
 base-files, base-passwd and libc-bin where the archive has them; ``file/<n>`` for declared files and
 ``certificate/<file name>`` for certificates. A tree or file is opened only when something is made of its bytes.
-``build/<n>`` are indexes of debs of the build stage; ``tools.gating`` says which inputs the gate has.
+``build/<n>`` are indexes of debs of the build stage; ``tools.gating`` says which inputs the gate has, and
+``tools.offering`` those of debs that needed libraries are taken from.
 Parameters: ``deb.compose_options.Options``; ``build``, input of a folder -> for each root that commands ran in on the
 way to it: who made the folder, whose root it is, and the inputs with the indexes of its debs; ``gate``, of an image
 that must be able to run (``tools.gating``).
@@ -15,11 +16,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
+from distroless_rules.closure import verdict
 from distroless_rules.deb import compose_gate, compose_lay, package
-from distroless_rules.deb.compose import APP, SYSTEM, Sources, compose
+from distroless_rules.deb.compose import APP, SYSTEM, Composition, Sources, compose
 from distroless_rules.deb.compose_gate import Folder
 from distroless_rules.deb.compose_lay import Given
 from distroless_rules.deb.compose_options import FileSpec, Options
@@ -28,6 +31,7 @@ from distroless_rules.deb.package import DebIndex
 from distroless_rules.deb.prune import matcher
 from distroless_rules.errors import AnalysisError, FormatError
 from distroless_rules.tools import gating
+from distroless_rules.tools.offering import Offers
 from distroless_rules.tools.tool import InputFile, Tool, Workbench
 from distroless_rules.values import tree
 from distroless_rules.values.path import fold_usr
@@ -41,29 +45,7 @@ _PIECE = 1 << 20
 
 
 def _perform(bench: Workbench) -> None:
-    options = Options.parse(bench.parameters)
-    inputs = _Inputs(bench.inputs)
-    keep = matcher(options.keep, fold_usr)
-
-    folders = inputs.folders(options.files, bench.parameters.get("build", {}))
-
-    def settle(tree: Tree) -> Mapping[str, str]:
-        told = bench.parameters.get("gate")
-        if folders:
-            own = [claim.entry for claim in tree if claim.layer == APP]
-            compose_gate.check(own, folders, sources.debs.values(), keep)
-        return {} if told is None else gating.settle(tree, told, options, bench.inputs, keep)
-
-    sources = Sources(
-        debs=inputs.indexes("deb"),
-        base=inputs.indexes("base"),
-        read=inputs.read,
-        md5=inputs.md5,
-        lay=inputs.lay,
-        certificates=tuple((name.rpartition("/")[2], inputs.whole(name)) for name in options.ca_bundle),
-        settle=settle,
-    )
-    made = compose(options, sources)
+    made = _composed(bench)
     for name, rows in made.recipes.items():
         shown = name if name in (SYSTEM, APP) else f"{int(name):02}"
         with bench.output(f"recipe/{shown}") as sink:
@@ -72,6 +54,69 @@ def _perform(bench: Workbench) -> None:
         sink.write(made.generated)
     with bench.output("report") as sink:
         sink.write(json.dumps(made.report, sort_keys=True, indent=1).encode())
+
+
+def _composed(bench: Workbench) -> Composition:
+    """Compose, and again with the debs of the build stage that have what is lost, until nothing more is taken."""
+    stated = Options.parse(bench.parameters)
+    inputs = _Inputs(bench.inputs)
+    keep = matcher(stated.keep, fold_usr)
+    folders = inputs.folders(stated.files, bench.parameters.get("build", {}))
+    offers = Offers(bench.parameters.get("offers", ()), bench.inputs)
+    told = bench.parameters.get("gate")
+    own = inputs.indexes("deb")
+    while True:
+        taken = offers.taken.values()
+        options = replace(
+            stated,
+            libraries={each.name: each.reason for each in taken},
+            cut=tuple(dict.fromkeys((*stated.cut, *(cut for each in taken for cut in each.cuts)))),
+        )
+        debs = {**own, **{each.name: each.index for each in taken}}
+        settling = _Settling(options, told, folders, debs, bench.inputs, keep, offers)
+        sources = Sources(
+            debs=debs,
+            base=inputs.indexes("base"),
+            read=inputs.read,
+            md5=inputs.md5,
+            lay=inputs.lay,
+            certificates=tuple((name.rpartition("/")[2], inputs.whole(name)) for name in options.ca_bundle),
+            settle=settling,
+        )
+        made = compose(options, sources)
+        if not settling.again:
+            return made
+
+
+@dataclass
+class _Settling:
+    """Looks at a composed tree: what leaked into it, what lacks, what leaves it.
+
+    Attributes:
+        again: whether debs were taken, so that all is to be composed anew.
+    """
+
+    options: Options
+    told: Mapping[str, Any] | None
+    folders: Sequence[Folder]
+    debs: Mapping[str, DebIndex]
+    inputs: Mapping[str, InputFile]
+    keep: Callable[[str], bool]
+    offers: Offers
+    again: bool = False
+
+    def __call__(self, tree: Tree) -> Mapping[str, str]:
+        if self.folders:
+            own = [claim.entry for claim in tree if claim.layer == APP]
+            compose_gate.check(own, self.folders, self.debs.values(), self.keep)
+        if self.told is None:
+            return {}
+        known = gating.read(self.inputs, self.offers.taken)
+        held = gating.hold(tree, self.told, self.options, known, self.keep)
+        self.again = self.offers.take(held.findings)
+        if held.findings and not self.again and self.told.get("holds", True):
+            raise verdict.error([finding for finding, _ in held.findings])
+        return held.dropped
 
 
 class _Inputs:

@@ -14,7 +14,7 @@ from distroless_rules.tools.tool import Tool, Workbench
 __all__ = ["MNEMONICS", "Registry"]
 
 _TOOLS = {
-    "BuildRoot": ("build_root", "2"),
+    "BuildRoot": ("build_root", "3"),
     "Checksums": ("checksums", "1"),
     "Compose": ("compose", "14"),
     "DebUnpack": ("deb_unpack", "1"),

@@ -1,7 +1,7 @@
 """`build_root`: debs become the file system that commands of the build stage see."""
 
 load("//rules:providers.bzl", "BuildRootInfo", "DebInfo")
-load("//rules/private:roots.bzl", "lay_root")
+load("//rules/private:roots.bzl", "MOUNTED", "compose_root", "put_together")
 
 def _build_root(ctx):
     roots = [dep[DebInfo] for dep in ctx.attr.debs if DebInfo in dep]
@@ -10,17 +10,23 @@ def _build_root(ctx):
         if file.extension != "deb":
             fail("%s is no deb; a build root is made of debs" % file.short_path)
     closure = ctx.debs.closure(roots, local = local, exclude = ctx.attr.exclude, keep = ctx.attr.keep, stage = "build")
-    tree = lay_root(
-        ctx,
-        ctx.label.name,
-        closure,
-        # A build needs what an image does not: headers, static libraries, what scripts only prepare.
-        keep = ["/**"],
-        links = {path.removeprefix("/"): target for path, target in ctx.attr.symlinks.items()},
-    )
+    links = {path.removeprefix("/"): target for path, target in ctx.attr.symlinks.items()}
+
+    # A build needs what an image does not: headers, static libraries, what scripts only prepare.
+    made = compose_root(ctx, ctx.label.name, closure, keep = ["/**"])
+    tree = put_together(ctx, ctx.label.name, made.composed, made.blobs, [], empty = MOUNTED, links = links)
     return [
         DefaultInfo(files = depset([tree])),
-        BuildRootInfo(tree = tree, env = ctx.attr.env),
+        BuildRootInfo(
+            tree = tree,
+            env = ctx.attr.env,
+            parts = struct(
+                composed = made.composed,
+                blobs = made.blobs,
+                links = links,
+                versions = {deb.name: [deb.architecture, deb.archive, deb.version] for deb in closure.debs},
+            ),
+        ),
     ]
 
 build_root = rule(

@@ -1,8 +1,8 @@
 """`cc_library` and `cc_binary`: C and C++ compiled file by file, and linked, in a sandbox."""
 
-load("//rules:providers.bzl", "CcInfo", "CcToolchainInfo", "RuntimeInfo")
+load("//rules:providers.bzl", "CcInfo", "CcToolchainInfo", "DebInfo", "RuntimeInfo")
 load("//rules/private:files.bzl", "data_entries", "entry")
-load("//rules/private:roots.bzl", "runtime")
+load("//rules/private:roots.bzl", "root_with", "runtime")
 load("//rules/private:tests.bzl", "TEST_ATTRIBUTES", "tested")
 
 _C = ["c", "s", "S"]
@@ -11,7 +11,11 @@ _HEADERS = ["h", "hh", "hpp", "hxx", "inc"]
 
 def _merged(ctx):
     """What the target's deps give, and what it adds to that for those who use it."""
-    deps = [dep[CcInfo] for dep in ctx.attr.deps]
+    deps = [dep[CcInfo] for dep in ctx.attr.deps if CcInfo in dep]
+    debs = depset(
+        [dep[DebInfo] for dep in ctx.attr.deps if DebInfo in dep],
+        transitive = [dep.debs for dep in deps if hasattr(dep, "debs")],
+    )
     package = ctx.label.package
     includes = ["/".join([part for part in (package, path) if part and path != "."]) or "." for path in ctx.attr.includes]
     return struct(
@@ -21,7 +25,16 @@ def _merged(ctx):
         libraries = [dep.libraries for dep in deps],
         linkopts = [dep.linkopts for dep in deps],
         cxx = any([dep.cxx for dep in deps]),
+        debs = debs,
+        root = _root(ctx, debs.to_list()),
     )
+
+def _root(ctx, debs):
+    """The file system of the compiler with the debs among the target's deps, its own and those of libraries."""
+    toolchain = ctx.attr.toolchain[CcToolchainInfo]
+    if debs and not hasattr(toolchain, "built"):
+        fail("the toolchain does not say what its root is made of (\"built\"), so debs cannot be added to it")
+    return root_with(ctx, toolchain.built, debs) if debs else toolchain.root
 
 def _compile(ctx, toolchain, found):
     """Compiles each source; gives the object files, and whether any is of C++."""
@@ -50,7 +63,7 @@ def _compile(ctx, toolchain, found):
             arguments = [args],
             inputs = depset([source] + own, transitive = [found.headers]),
             outputs = [out],
-            root = toolchain.root,
+            root = found.root,
             env = toolchain.env,
             mnemonic = "CcCompile",
             progress_message = "Compiling " + source.short_path,
@@ -71,7 +84,7 @@ def _cc_library(ctx):
             arguments = ["rcsD", archive.path] + [file.path for file in objects],
             inputs = objects,
             outputs = [archive],
-            root = toolchain.root,
+            root = found.root,
             env = toolchain.env,
             mnemonic = "CcArchive",
             progress_message = "Archiving " + archive.short_path,
@@ -86,6 +99,7 @@ def _cc_library(ctx):
             libraries = depset(own, order = "preorder", transitive = found.libraries),
             linkopts = depset(ctx.attr.linkopts, transitive = found.linkopts),
             cxx = cxx or found.cxx,
+            debs = found.debs,
         ),
     ]
 
@@ -113,7 +127,7 @@ def _cc_binary(ctx):
         arguments = [args],
         inputs = depset(objects, transitive = [libraries]),
         outputs = [out],
-        root = toolchain.root,
+        root = found.root,
         env = toolchain.env,
         mnemonic = "CcLink",
         progress_message = "Linking " + out.short_path,
@@ -132,7 +146,7 @@ def _cc_binary(ctx):
 def _attributes(**more):
     return {
         "srcs": attr.label_list(allow_files = ["." + end for end in _C + _CXX + _HEADERS], stage = "build", doc = "Sources, and headers that only they include."),
-        "deps": attr.label_list(providers = [CcInfo], stage = "build", doc = "Libraries."),
+        "deps": attr.label_list(providers = [[CcInfo], [DebInfo]], stage = "build", doc = "Libraries, and debs with headers and libraries such as `@trixie//libssl-dev`; what the program needs of those when it runs comes into an image by itself."),
         "includes": attr.string_list(doc = "Folders of the package in which headers are looked for, by those who depend on this too."),
         "local_defines": attr.string_list(doc = "Macros, `NAME` or `NAME=VALUE`, of these sources."),
         "copts": attr.string_list(doc = "Options of the compiler."),

@@ -3,7 +3,7 @@
 load("//rules:providers.bzl", "CertificatesInfo", "DebInfo", "FilesInfo", "GroupInfo", "ImageInfo", "OsReleaseInfo", "RuntimeInfo", "UserInfo")
 load("//rules/private:files.bzl", "file_rows")
 load("//rules/private:layers.bzl", "deb_layers", "sum_of", "weight")
-load("//rules/private:roots.bzl", "put_together")
+load("//rules/private:roots.bzl", "offered", "put_together", "read_files")
 load("//rules/private:sbom.bzl", "sboms")
 
 _WELL_KNOWN = {"root": "0", "nonroot": "65532"}
@@ -57,21 +57,25 @@ def _read_files(ctx, found, inputs):
     """Has what the image's targets declare read, for the gate: each tree once, and all single files together."""
     files = [each for each in found.entries if each.kind == "file"]
     trees = {each.file: True for each in found.entries if each.kind == "tree"}
-    _read(ctx, inputs, "Facts", files, list(trees))
+    read_files(ctx, ctx.label.name, inputs, "Facts", files, list(trees))
     if ctx.attr.closure == "files":
-        _read(ctx, inputs, "Mentions", files, list(trees))
+        read_files(ctx, ctx.label.name, inputs, "Mentions", files, list(trees))
         return {name: file for name, file in inputs.items() if name.startswith("mentions/")}
-    _read(ctx, inputs, "Mentions", [each for each in files if each.path.endswith(".py")], [])
+    read_files(ctx, ctx.label.name, inputs, "Mentions", [each for each in files if each.path.endswith(".py")], [])
 
     # Of the others what they name is asked only by who looks for what nothing reaches.
     others = dict(inputs)
-    _read(ctx, others, "Mentions", [each for each in files if not each.path.endswith(".py")], list(trees), first = 1)
+    read_files(ctx, ctx.label.name, others, "Mentions", [each for each in files if not each.path.endswith(".py")], list(trees), first = 1)
     return {name: file for name, file in others.items() if name.startswith("mentions/")}
 
 def _unreached(ctx, closure, composed, inputs, mentions, gate):
     """Lists what nothing in the image leads to, for who asks."""
-    taken = {name: file for name, file in composed.items() if name.startswith("recipe/")}
-    taken |= {name: file for name, file in inputs.items() if name.startswith("facts/") or (name.startswith("deb/") and not name.endswith("/tree"))}
+    taken = {name: file for name, file in composed.items() if name.startswith("recipe/") or name == "report"}
+    taken |= {
+        name: file
+        for name, file in inputs.items()
+        if name.startswith("facts/") or (name.startswith(("deb/", "offer/")) and not name.endswith("/tree"))
+    }
     taken |= mentions | {"deb/%s/mentions" % deb.name: deb.mentions for deb in closure.debs}
     ctx.actions.tool(
         mnemonic = "Unreached",
@@ -81,24 +85,9 @@ def _unreached(ctx, closure, composed, inputs, mentions, gate):
         progress_message = "Looking for what nothing reaches in " + ctx.label.canonical,
     )
 
-_DOING = {"Checksums": "Hashing the files", "Facts": "Reading the files", "Mentions": "Reading the imports"}
-
-def _read(ctx, inputs, mnemonic, files, trees, first = 0):
-    name = mnemonic.lower()
-    named = {"file/%d" % at: each for at, each in enumerate(files)}
-    given = [({"tree": tree}, {}) for tree in trees]
-    if named:
-        given.append(({at: each.file for at, each in named.items()}, {"paths": {at: each.path for at, each in named.items()}}))
-    for number, (taken, parameters) in enumerate(given, first):
-        out = ctx.actions.declare_file("%s.%s/%d" % (ctx.label.name, name, number))
-        ctx.actions.tool(
-            mnemonic = mnemonic,
-            inputs = taken,
-            outputs = {name: out},
-            parameters = parameters,
-            progress_message = "%s of %s" % (_DOING[mnemonic], ctx.label.canonical),
-        )
-        inputs["%s/%d" % (name, number)] = out
+def _debs(items):
+    """Those of `exclude` or `keep` that are debs and no paths."""
+    return [item for item in items if not item.startswith("/")]
 
 def _named_debs(ctx, closure):
     """The debs that `contents` names; of others only what is reached is needed."""
@@ -106,14 +95,18 @@ def _named_debs(ctx, closure):
     return sorted(named + [deb.name for deb in closure.debs if not deb.archive])
 
 def _compose(ctx, found, closure, layers, config):
-    """Decides every path of the image; gives the recipes of its layers."""
+    """Decides every path of the image; gives the recipes of its layers, and the archives of debs that are offered."""
     inputs = {}
+    placed = [each.file for each in found.entries if each.file != None]
+    offers = offered(ctx, placed, inputs, _debs(ctx.attr.exclude), _debs(ctx.attr.keep))
     for deb in closure.debs:
         inputs["deb/%s/index" % deb.name] = deb.index
         inputs["deb/%s/tree" % deb.name] = deb.tree
         inputs["deb/%s/facts" % deb.name] = deb.facts
         if ctx.attr.closure == "files":
             inputs["deb/%s/mentions" % deb.name] = deb.mentions
+    if ctx.attr.closure == "files":
+        inputs |= offers.mentions
     mentions = _read_files(ctx, found, inputs)
     for deb in closure.base:
         inputs["base/%s/index" % deb.name] = deb.index
@@ -129,6 +122,7 @@ def _compose(ctx, found, closure, layers, config):
         "allow_missing": ctx.attr.allow_missing,
         "closure": ctx.attr.closure,
         "whole": _named_debs(ctx, closure),
+        "excluded": _debs(ctx.attr.exclude),
     }
     recipes = ["recipe/" + _two_digits(number) for number in range(len(layers))] + ["recipe/system", "recipe/app"]
     outputs = {name: ctx.actions.declare_file("%s.%s" % (ctx.label.name, name)) for name in recipes}
@@ -155,19 +149,22 @@ def _compose(ctx, found, closure, layers, config):
             "locales": ctx.attr.locales,
             "cut": closure.cuts,
             "gate": gate,
+            "offers": offers.rows,
         },
         progress_message = "Composing %s (%d debs)" % (ctx.label.canonical, len(closure.debs)),
     )
-    _unreached(ctx, closure, outputs, inputs, mentions, gate)
-    return outputs
+    _unreached(ctx, closure, outputs, inputs, mentions | offers.mentions, gate)
+    return outputs, offers
 
-def _layer(ctx, name, recipe, blobs, kib):
+def _layer(ctx, name, recipe, blobs, kib, offers = []):
     """Writes one layer of about `kib` KiB; gives its blob and descriptor."""
     blob = ctx.actions.declare_file("%s.layer/%s" % (ctx.label.name, name))
     descriptor = ctx.actions.declare_file("%s.layer/%s.json" % (ctx.label.name, name))
     inputs = {"recipe": recipe}
     for at, file in enumerate(blobs):
         inputs["blob/%d" % at] = file
+    for at, file in enumerate(offers):
+        inputs["offer/%d" % at] = file
     ctx.actions.tool(
         mnemonic = "Layer",
         inputs = inputs,
@@ -185,27 +182,28 @@ def _layers(ctx, found, closure, config):
         fail("a layer_budget of %d is too small; debs, system files and files of no deb need %d layers here" % (ctx.attr.layer_budget, least))
     debs = {deb.name: deb for deb in closure.debs}
     groups = deb_layers(closure.debs, max(1, ctx.attr.layer_budget - 2))
-    composed = _compose(ctx, found, closure, groups, config)
+    composed, offers = _compose(ctx, found, closure, groups, config)
     layers = []
     for at, names in enumerate(groups):
         kib = sum_of([weight(debs[name]) for name in names])
         title = debs[names[0]].source if at < len(groups) - 1 or len(names) == 1 else "%d debs" % len(names)
-        layers.append((title, _layer(ctx, _two_digits(at), composed["recipe/" + _two_digits(at)], [debs[name].tree for name in names], kib)))
+        layers.append((title, _layer(ctx, _two_digits(at), composed["recipe/" + _two_digits(at)], [debs[name].tree for name in names], kib, offers.trees if at == len(groups) - 1 else [])))
     system = [composed["generated"]] + [deb.tree for deb in closure.base if deb.name not in debs] + [deb.tree for deb in closure.debs if deb.name in [base.name for base in closure.base]]
-    layers.append(("system", _layer(ctx, "system", composed["recipe/system"], system, 1)))
+    layers.append(("system", _layer(ctx, "system", composed["recipe/system"], system, 1, [] if groups else offers.trees)))
     if found.entries:
         files = {each.file: True for each in found.entries if each.file != None}
         layers.append(("application", _layer(ctx, "app", composed["recipe/app"], list(files), 1)))
-    blobs = [deb.tree for deb in closure.debs + closure.base] + [composed["generated"]]
+    blobs = [deb.tree for deb in closure.debs + closure.base] + offers.trees + [composed["generated"]]
     tree = put_together(ctx, ctx.label.name + ".tree", composed, blobs, found.entries, folders = ["dev", "proc", "sys", "tmp"])
-    return layers, composed, blobs, tree
+    accounted = struct(debs = closure.debs + [deb for deb in offers.debs if deb.name not in debs], base = closure.base)
+    return layers, composed, blobs, tree, accounted
 
 def _checksums(ctx, found):
     """Has what the image's targets declare hashed, for bills of materials."""
     made = {}
     files = [each for each in found.entries if each.kind == "file"]
     trees = {each.file: True for each in found.entries if each.kind == "tree"}
-    _read(ctx, made, "Checksums", files, list(trees))
+    read_files(ctx, ctx.label.name, made, "Checksums", files, list(trees))
     return made
 
 def _user_number(name, users):
@@ -225,8 +223,8 @@ def _distroless_image(ctx):
     closure = ctx.debs.closure(
         found.debs,
         local = found.local,
-        exclude = [item for item in ctx.attr.exclude if not item.startswith("/")],
-        keep = [item for item in ctx.attr.keep if not item.startswith("/")],
+        exclude = _debs(ctx.attr.exclude),
+        keep = _debs(ctx.attr.keep),
     )
     config = {
         "entrypoint": ctx.attr.entrypoint or (binary.entrypoint if binary else []),
@@ -235,7 +233,7 @@ def _distroless_image(ctx):
         "workdir": ctx.attr.workdir,
         "volumes": ctx.attr.volumes,
     }
-    layers, composed, sources, tree = _layers(ctx, found, closure, config)
+    layers, composed, sources, tree, accounted = _layers(ctx, found, closure, config)
     report = composed["report"]
     outputs = {part: ctx.actions.declare_file("%s.%s" % (ctx.label.name, part)) for part in ("config", "manifest", "descriptor")}
     ctx.actions.tool(
@@ -269,7 +267,7 @@ def _distroless_image(ctx):
             tree = tree,
             sboms = sboms(
                 ctx,
-                closure,
+                accounted,
                 composed,
                 sources + [each.file for each in found.entries if each.file != None],
                 _checksums(ctx, found),
