@@ -85,7 +85,16 @@ def _debs(report: Mapping[str, Any]) -> Iterator[str]:
     for name in sorted(debs):
         deb = debs[name]
         files = f"{deb['files']:>5} files"
-        yield f"  {name:<{width}}  {deb['version']:<{versions}}  {size_text(deb['bytes']):>9} {files}"
+        why = _reason(report.get("libraries", {}).get(name))
+        yield f"  {name:<{width}}  {deb['version']:<{versions}}  {size_text(deb['bytes']):>9} {files}{why}"
+
+
+def _reason(library: Mapping[str, Any] | None) -> str:
+    """Say why a deb is there that was taken from the build stage."""
+    if library is None:
+        return ""
+    needed = dict.fromkeys(name for _, name in library["needed"])
+    return f"  for {library['by'] or ' and '.join(needed)}"
 
 
 def _left_out(report: Mapping[str, Any]) -> Iterator[str]:

@@ -19,7 +19,7 @@ pytestmark = [
     pytest.mark.archive,
     pytest.mark.skipif(not shutil.which("bwrap"), reason="bubblewrap is not installed"),
 ]
-LABELS = ("//c:image", "//cpp:image", "//go:image", "//rust:image")
+LABELS = ("//c:image", "//cpp:image", "//go:image", "//libraries:image", "//rust:image")
 AARCH64 = 183
 LIMIT = 60.0  # seconds
 

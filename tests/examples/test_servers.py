@@ -47,6 +47,7 @@ SERVICES = {
     "//cpp:image": "language",
     "//go:image": "go",
     "//jvm:image": "java",
+    "//libraries:image": "visits",
     "//rust:image": "count",
     "//typescript:image": "up",
     "//wheels:image": "signed",

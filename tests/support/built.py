@@ -37,6 +37,7 @@ EXAMPLES = (
     "//go:image",
     "//java:image",
     "//jvm:image",
+    "//libraries:image",
     "//nginx:image",
     "//node:image",
     "//postgresql:image",
