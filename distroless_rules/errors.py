@@ -14,6 +14,7 @@ DistrolessError                 place: cannot <doing>: <cause>; <hint>
 │   ├── TrustError              a signature, digest, date or size is not what it must be
 │   ├── FormatError             a deb, tar, ELF file or OCI document is malformed or hostile
 │   ├── ActionError             an action failed
+│   │   ├── MissingError        an image lacks what its files need
 │   │   └── TestError           a test failed
 │   ├── SandboxError            no sandbox works on this machine
 │   ├── StorageError            the cache or output folder cannot be used
@@ -26,7 +27,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 __all__ = [
     "ActionError",
@@ -42,6 +43,7 @@ __all__ = [
     "LoadError",
     "Location",
     "LockError",
+    "MissingError",
     "RequestError",
     "ResolveError",
     "RuntimeMissingError",
@@ -156,6 +158,18 @@ class FormatError(BuildError):
 
 class ActionError(BuildError):
     """An action failed."""
+
+
+class MissingError(ActionError):
+    """An image lacks what its files need.
+
+    Attributes:
+        findings: what does not hold (``closure.gate.Finding``), so that somebody who knows the archive can advise.
+        excluded: the debs that the image excludes.
+    """
+
+    findings: tuple[Any, ...] = ()
+    excluded: tuple[str, ...] = ()
 
 
 class TestError(ActionError):

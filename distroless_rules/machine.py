@@ -12,7 +12,7 @@ from distroless_rules import outputs
 from distroless_rules.actions.action import Action
 from distroless_rules.actions.analysed import Analysis
 from distroless_rules.engines import open_engine
-from distroless_rules.errors import Interrupted
+from distroless_rules.errors import Interrupted, MissingError
 from distroless_rules.execution import events
 from distroless_rules.execution.cached import Cached
 from distroless_rules.execution.cancelling import Cancels
@@ -60,6 +60,7 @@ class Machine:
         sandbox_debug: bool = False,
         again: Container[Action] = frozenset(),
     ) -> None:
+        self._project = project
         local = DiskStore(project.cache)
         self._shared = open_shared(project, local)
         self.store = self._shared or local
@@ -101,6 +102,11 @@ class Machine:
             seek=self.executor.seek if self._shared else None,
         )
         self._sources.save()
+        for failure in outcome.failures:
+            if failure.action is not None and isinstance(failure.error, MissingError):
+                from distroless_rules.advising import advise
+
+                advise(self._project, failure.action, failure.error)
         return outcome
 
     def __enter__(self) -> Machine:

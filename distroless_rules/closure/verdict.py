@@ -6,12 +6,12 @@ Source: Debian policy 4.7, 8.1 (names of debs with shared libraries).
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from distroless_rules.closure.gate import Finding
-from distroless_rules.errors import ActionError
+from distroless_rules.errors import MissingError
 
-__all__ = ["deb_names", "error"]
+__all__ = ["deb_names", "error", "hint", "wanted"]
 
 _SHOWN = 8
 _LIBRARY = re.compile(r"(lib[^/]+?)\.so(?:\.([0-9]+)(?:\.[0-9.]+)?)?")
@@ -21,23 +21,55 @@ _MODULES = {"tkinter": "python3-tk", "_tkinter": "python3-tk", "distutils": "pyt
 _STANDARD = "json asyncio sqlite3 ssl email http logging unittest xml ctypes multiprocessing concurrent html wsgiref"
 
 
-def error(findings: Sequence[Finding]) -> ActionError:
-    """Give the error for findings, of which there is at least one."""
+def error(findings: Sequence[Finding], excluded: Sequence[str] = ()) -> MissingError:
+    """Give the error for findings, of which there is at least one.
+
+    Args:
+        findings: what the gate found.
+        excluded: the debs that the image excludes.
+    """
     lines = [f'"/{each.path}" of {each.owner} {each.problem}' for each in findings[:_SHOWN]]
     if len(findings) > _SHOWN:
         lines.append(f"and {len(findings) - _SHOWN} more")
     lines[0] += ", and the image has none" if _is_absence(findings[0]) else ""
-    waived = ", ".join(f'"{wants}"' for wants in dict.fromkeys(each.wants for each in findings[:_SHOWN]))
-    advice = ", ".join(_advice(findings[:_SHOWN])) or "add what is missing to contents"
-    hint = f"{advice}, or say allow_missing = [{waived}]"
-    return ActionError("put the image together", "\n  ".join(lines), hint=hint)
+    given = MissingError("put the image together", "\n  ".join(lines), hint=hint(findings, {}, excluded))
+    given.findings, given.excluded = tuple(findings), tuple(excluded)
+    return given
 
 
-def _advice(findings: Sequence[Finding]) -> Iterator[str]:
+def wanted(findings: Sequence[Finding]) -> list[str]:
+    """Give what would have to be added, of the findings that an error shows, each once."""
+    return list(dict.fromkeys(each.wants for each in findings[:_SHOWN] if not each.advice))
+
+
+def hint(findings: Sequence[Finding], found: Mapping[str, Sequence[str]], excluded: Sequence[str] = ()) -> str:
+    """Say what to do.
+
+    Args:
+        findings: what the gate found.
+        found: what is wanted -> the labels of debs that have it, the best first, empty if there are none; without an
+            entry Debian's rules for names say which deb it may be.
+        excluded: the debs that the image excludes.
+    """
+    shown = findings[:_SHOWN]
+    waived = ", ".join(f'"{wants}"' for wants in dict.fromkeys(each.wants for each in shown))
+    advice = ", ".join(_advice(shown, found, excluded)) or "add what is missing to contents"
+    return f"{advice}, or say allow_missing = [{waived}]"
+
+
+def _advice(findings: Sequence[Finding], found: Mapping[str, Sequence[str]], excluded: Sequence[str]) -> Iterator[str]:
     yield from dict.fromkeys(each.advice for each in findings if each.advice)
-    names = dict.fromkeys(name for each in findings if not each.advice for name in deb_names(each.wants)[:1])
-    if names:
-        yield f"add {', '.join(names)} to contents"
+    choices = [_choices(each.wants, found) for each in findings if not each.advice]
+    names = dict.fromkeys(choice[0] for choice in choices if choice)
+    barred = [name for name in names if name.strip('"').rpartition("/")[2] in excluded]
+    if barred:
+        yield f"take {', '.join(name.strip(chr(34)).rpartition('/')[2] for name in barred)} out of exclude"
+    if added := [name for name in names if name not in barred]:
+        yield f"add {', '.join(added)} to contents"
+
+
+def _choices(wants: str, found: Mapping[str, Sequence[str]]) -> list[str]:
+    return [f'"{label}"' for label in found[wants]] if wants in found else deb_names(wants)
 
 
 def _is_absence(finding: Finding) -> bool:
@@ -66,6 +98,7 @@ def deb_names(wants: str) -> list[str]:
         return [match[1].lower().replace("_", "-")]
     if (match := _LIBRARY.fullmatch(name)) and match[2]:
         stem = match[1].lower().replace("_", "-")
+        stem = {"libcrypto": "libssl"}.get(stem, stem)
         known = {"libc": "libc6", "libm": "libc6", "libdl": "libc6", "libpthread": "libc6", "librt": "libc6"}
         if stem in known:
             return [known[stem]]

@@ -7,12 +7,15 @@ it vouches for are taken from the cache or fetched. Source: Debian repository fo
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
 
 from distroless_rules.deb import mirror, openpgp, packed, release, sources
+from distroless_rules.deb.contents import compact, unzipped
 from distroless_rules.deb.index import Index, PackagesFile
 from distroless_rules.deb.index_cache import IndexCache
 from distroless_rules.deb.mirror import NotFoundError
@@ -23,11 +26,13 @@ from distroless_rules.errors import ConfigError, FormatError, TrustError
 from distroless_rules.values.archive import Archive, LockedArchive, LockedDeb, LockedIndex, LockedSuite
 from distroless_rules.values.digest import Digest
 
-__all__ = ["fetch_deb", "open_archive"]
+__all__ = ["contents", "fetch_deb", "open_archive"]
 
 Progress = Callable[[int], None]
 
 _MAX_INDEX = 512 << 20
+_MAX_CONTENTS = 4 << 30
+_CHUNK = 1 << 18
 
 
 def _nothing(_: int) -> None:
@@ -115,6 +120,40 @@ def fetch_deb(
         ) from error
 
 
+def contents(
+    archive: Archive,
+    architecture: str,
+    root: Path,
+    cache: Path,
+    kinds: Sequence[str],
+    seen: LockedArchive | None,
+    now: float,
+) -> list[bytes]:
+    """Give what an archive's Contents indexes say, as ``deb.contents`` keeps it; what is not offered is left out.
+
+    Args:
+        archive: the archive.
+        architecture: a Debian architecture.
+        root: the workspace, for relative keyrings.
+        cache: as of ``open_archive``; what it holds is not fetched again.
+        kinds: which are read of each component: the architecture's own, ``all``.
+        seen: what the lock holds of the archive.
+        now: seconds since 1970.
+
+    Raises:
+        ConfigError, FetchError, TrustError, FormatError, StorageError: as ``open_archive``.
+    """
+    store = IndexCache(cache)
+    known = {suite.suite: suite for suite in seen.suites} if seen else {}
+    found = []
+    for place in sources.find(archive, root, architecture):
+        suite = _trusted(archive, place, store, known.get(place.suite), now, _nothing)[0]
+        for component in archive.components:
+            for kind in kinds:
+                found += suite.contents(f"{component}/Contents-{kind}.gz")
+    return found
+
+
 def _open_suite(
     archive: Archive,
     place: SuiteSource,
@@ -124,15 +163,8 @@ def _open_suite(
     now: float,
     progress: Progress,
 ) -> tuple[list[PackagesFile], LockedSuite]:
-    what = f"release file of suite {place.suite}"
-    uri, data = _fetch_release(archive, place, cache, progress)
-    body, signers = openpgp.verify(data, place.keyring(), what, now)
-    told = release.parse(body, what)
-    release.check_suite(told, place.suite, what)
-    release.check_fresh(told, now, seen.date if seen else 0, what)
-    _check_same(told, seen, what)
-    uris = (uri, *(other for other in place.uris if other != uri))
-    suite = _Suite(place.suite, uris, told, cache, progress)
+    suite, data, signers = _trusted(archive, place, cache, seen, now, progress)
+    told = suite.told
     paths = [path for part in archive.components for path in _index_paths(place.suite, told, part, architecture)]
     files, indexes = [], []
     for path in paths:
@@ -141,6 +173,21 @@ def _open_suite(
         indexes.append(locked)
     sha256 = hashlib.sha256(data).hexdigest()
     return files, LockedSuite(place.suite, told.codename, told.origin, told.date, sha256, signers, tuple(indexes))
+
+
+def _trusted(
+    archive: Archive, place: SuiteSource, cache: IndexCache, seen: LockedSuite | None, now: float, progress: Progress
+) -> tuple[_Suite, bytes, tuple[str, ...]]:
+    """Fetch a suite's release file and check it; give the suite, the file's bytes and who signed it."""
+    what = f"release file of suite {place.suite}"
+    uri, data = _fetch_release(archive, place, cache, progress)
+    body, signers = openpgp.verify(data, place.keyring(), what, now)
+    told = release.parse(body, what)
+    release.check_suite(told, place.suite, what)
+    release.check_fresh(told, now, seen.date if seen else 0, what)
+    _check_same(told, seen, what)
+    uris = (uri, *(other for other in place.uris if other != uri))
+    return _Suite(place.suite, uris, told, cache, progress), data, signers
 
 
 def _fetch_release(archive: Archive, place: SuiteSource, cache: IndexCache, progress: Progress) -> tuple[str, bytes]:
@@ -217,19 +264,44 @@ class _Suite:
         self.cache.keep_index(plain, content)
         return content, LockedIndex(path, plain.hash, plain.size)
 
+    def contents(self, path: str) -> list[bytes]:
+        """Give what is kept of the Contents index at ``path``; nothing if the suite or its mirrors have none."""
+        digest = self.told.files.get(path)
+        if digest is None or digest.size > _MAX_INDEX:
+            return []
+        name = f"contents-{digest.hash}"
+        kept = self.cache.extract(name)
+        if kept is None:
+            what = f'"{path}" of suite {self.name}'
+            with tempfile.TemporaryFile() as file:
+                try:
+                    self._fetch_into(path, digest, file, mirror.Retry(1))
+                except (NotFoundError, TrustError):
+                    return []  # the mirror has that of another day: what it says is not signed for
+                file.seek(0)
+                kept = compact(unzipped(iter(lambda: file.read(_CHUNK), b""), _MAX_CONTENTS, what))
+            self.cache.keep_extract(name, kept)
+        return [kept]
+
     def _fetch(self, path: str, digest: Digest) -> bytes:
+        buffer = BytesIO()
+        self._fetch_into(path, digest, buffer, mirror.Retry())
+        return buffer.getvalue()
+
+    def _fetch_into(self, path: str, digest: Digest, sink: BinaryIO, retry: mirror.Retry) -> None:
         """Fetch by digest where the suite offers it, as the file at ``path`` may already belong to the next release."""
         base = f"dists/{self.name}"
         if self.told.acquire_by_hash:
             folder = path.rpartition("/")[0]
             try:
-                return mirror.fetch_bytes(
-                    self.uris, f"{base}/{folder}/by-hash/SHA256/{digest.hash}", digest, self.progress
-                )
+                at = f"{base}/{folder}/by-hash/SHA256/{digest.hash}"
+                mirror.fetch(self.uris, at, sink, digest, self.progress, retry)
             except (NotFoundError, TrustError):
                 pass  # the mirror does not carry by-hash after all
+            else:
+                return
         try:
-            return mirror.fetch_bytes(self.uris, f"{base}/{path}", digest, self.progress)
+            mirror.fetch(self.uris, f"{base}/{path}", sink, digest, self.progress, retry)
         except TrustError as error:
             hint = "the mirror may be in the middle of an update; try again in some minutes, or another mirror"
             raise TrustError(error.doing, error.cause, hint=hint) from error

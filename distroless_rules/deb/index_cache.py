@@ -23,6 +23,9 @@ __all__ = ["IndexCache"]
 _KEEP_SECONDS = 30 * 24 * 3600
 _LEVEL = 1  # of zstd: 40 ms for the 57 MB of a distribution's index, and a fifth of its size
 
+_SHA256 = 64  # hexadecimal digits
+_MAX_EXTRACT = 256 << 20
+
 
 class IndexCache:
     """A folder of release files and indexes."""
@@ -50,6 +53,28 @@ class IndexCache:
         import zstandard
 
         self._write(f"{digest.hash}.zst", zstandard.compress(content, _LEVEL))
+
+    def extract(self, name: str) -> bytes | None:
+        """Give what was kept under a name, or None if it is not here whole."""
+        path = self._folder / f"{name}.zst"
+        try:
+            data = path.read_bytes()
+            content = packed.unpack(data[_SHA256:], ".zst", _MAX_EXTRACT, "a cached extract")
+            os.utime(path)
+        except (OSError, FormatError):
+            return None
+        return content if Digest.of(content).hash.encode() == data[:_SHA256] else None
+
+    def keep_extract(self, name: str, content: bytes) -> None:
+        """Keep something that was made of an index, under a name that holds the index's digest.
+
+        Raises:
+            StorageError: if it cannot be written.
+        """
+        import zstandard
+
+        packed_ = zstandard.compress(content, _LEVEL)
+        self._write(f"{name}.zst", Digest.of(content).hash.encode("ascii") + packed_)
 
     def release(self, name: str) -> tuple[bytes, Mapping[str, str]]:
         """Give the release file kept under ``name`` and its validators; empty if it is not here."""

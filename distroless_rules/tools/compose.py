@@ -115,7 +115,7 @@ class _Settling:
         held = gating.hold(tree, self.told, self.options, known, self.keep)
         self.again = self.offers.take(held.findings)
         if held.findings and not self.again and self.told.get("holds", True):
-            raise verdict.error([finding for finding, _ in held.findings])
+            raise verdict.error([finding for finding, _ in held.findings], self.told.get("excluded", ()))
         return held.dropped
 
 

@@ -3,7 +3,8 @@
 Inputs: ``deb/<name>/facts`` of every deb; ``facts/<n>`` and ``mentions/<n>`` of what the image's targets declare.
 ``deb/<name>/mentions`` where the closure is of files. Parameter ``gate``: entrypoint, cmd, env, workdir and volumes of
 the config, allow_missing, closure (``packages`` or ``files``) and ``whole``: names of debs of which every file stays;
-``holds``, false where the gate is asked for libraries that are lost and for nothing else.
+``excluded``: names of debs that it excludes; ``holds``, false where the gate is asked for libraries that are lost and
+for nothing else.
 """
 
 from __future__ import annotations

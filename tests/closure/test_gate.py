@@ -109,7 +109,7 @@ FAULTS: dict[str, tuple[Image, str]] = {
     ),
     "a library of a deb's library that the program needs": (
         Image({"app/run": exe("a.so"), f"deb=liba:{LIB}/a.so": lib("libcrypto.so.3")}),
-        f'"/{LIB}/a.so" of deb "liba" needs the library "libcrypto.so.3"{ABSENT}add libcrypto3',
+        f'"/{LIB}/a.so" of deb "liba" needs the library "libcrypto.so.3"{ABSENT}add libssl3',
     ),
     "a library that is named like a version": (
         Image({"app/run": exe("libfoo-1.2.so.0")}),
