@@ -160,6 +160,10 @@ class Channel:
                 raise
         return self._read(method, answer)
 
+    def redact(self, text: str) -> str:
+        """Give a text that the server wrote without anything secret that it was sent."""
+        return self._login.redact(text)
+
     def _metadata(self, method: Method[Any, Any]) -> tuple[tuple[str, str | bytes], ...]:
         try:
             return (*self._headers, *self._login.headers())
@@ -201,7 +205,7 @@ class _Errors:
         code = Code(error.code().value[0])
         if code is Code.UNAUTHENTICATED:
             self._login.forget()
-        cause, hint = _explain(code, error.details() or "", self._endpoint)
+        cause, hint = _explain(code, self._login.redact(error.details() or ""))
         hint = hint.replace("[cache]", f"[{self._endpoint.table}]")
         raise RemoteError(doing, cause, code, hint=hint, said=_status(error)) from error
 
@@ -210,7 +214,7 @@ def _doing(method: Method[Any, Any], endpoint: Endpoint) -> str:
     return f"{method.words} {endpoint.shown}"
 
 
-def _explain(code: Code, details: str, endpoint: Endpoint) -> tuple[str, str]:
+def _explain(code: Code, details: str) -> tuple[str, str]:
     """Say why a call failed, and which setting to change."""
     lower = details.lower()
     if "certificate has expired" in lower:

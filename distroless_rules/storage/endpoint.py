@@ -30,6 +30,7 @@ _PORTS = {"http": 80, "https": 443}
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")  # RFC 9110, 5.6.2: token
 _VALUE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e\t]*[\x21-\x7e])?")
+_SECRET = 6  # letters of a header's value that may be a secret
 _HELPER_SECONDS = 10
 _TOKEN_SECONDS = 300  # after which a token file is read, or a helper asked, again
 
@@ -177,6 +178,13 @@ class Login:
                 self._headers, seconds = self._read()
                 self._until = time.monotonic() + seconds
             return self._headers
+
+    def redact(self, text: str) -> str:
+        """Give ``text``, which a server wrote, without anything secret that it was sent."""
+        for _, value in self._headers:
+            for secret in (value, value.rpartition(" ")[2]):
+                text = text.replace(secret, "...") if len(secret) >= _SECRET else text
+        return text
 
     def forget(self) -> None:
         """Have the headers read anew when they are next needed, as a server has refused them."""

@@ -187,7 +187,7 @@ class GrpcCache:
 
     def _refused(self, digest: Digest | None, status: Status) -> RemoteError:
         code = Code(status.code) if status.code in Code.__members__.values() else Code.UNKNOWN
-        cause = f"{code.name}: {status.message[:300]}, of {digest.oci if digest else 'one'}"
+        cause = f"{code.name}: {self.channel.redact(status.message)[:300]}, of {digest.oci if digest else 'one'}"
         return RemoteError(f"send blobs to {self.shown}", cause, code, said=status)
 
 

@@ -298,8 +298,9 @@ class SharedStore:
         """Tell of an error, once of each kind."""
         with self._lock:
             self._error = self._error or error
-            kind = (error.code, error.doing)
-            if kind in self._told or self._required or error.code is Code.CANCELLED:
-                return
-            self._told.add(kind)
+            kinds = {(error.code, error.doing), (error.code, error.cause)}
+            known = not kinds.isdisjoint(self._told)
+            self._told |= kinds
+        if known or self._required or error.code is Code.CANCELLED:
+            return
         self._warn(f"warning: {error}{'' if error.hint else '; the build goes on without it'}")

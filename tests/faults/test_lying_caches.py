@@ -295,16 +295,32 @@ def test_a_server_that_comes_back_is_used_again(server: Liar, tmp_path: Path) ->
     assert len(shop.warnings) == 1
 
 
-def test_everything_lost_below_a_long_chain_is_made_again_in_one_build(server: Liar, tmp_path: Path) -> None:
+@pytest.mark.parametrize("honest", [True, False])
+def test_everything_lost_below_a_long_chain_is_made_again_in_one_build(
+    server: Liar, tmp_path: Path, honest: bool
+) -> None:
+    performed: list[str] = []
+
+    def counted(bench: Workbench) -> None:
+        performed.append(bench.parameters["text"])
+        join(bench)
+
     chain = [
         action(f"n{n}", inputs={"1": out(f"n{n - 1}")} if n else {}, parameters={"text": f"{n} "}) for n in range(50)
     ]
     first = Workshop(tmp_path / "first", remote=server.address, upload=True)
     assert len(first.build(chain, out("n49")).ran) == 50
-    server.blobs.clear()
-    server.lies = {"FindMissingBlobs": lambda truth: MISSING()}
-    shop = Workshop(tmp_path / "second", remote=server.address)
+
+    def lose(truth: Truth) -> Any:
+        server.blobs.clear()
+        raise Refusal(Code.NOT_FOUND)
+
+    server.lies = {"Read": lose}
+    if not honest:
+        server.lies["FindMissingBlobs"] = lambda truth: MISSING()
+    shop = Workshop(tmp_path / "second", {"Join": Tool("Join", "1", counted)}, remote=server.address)
     built = shop.build(chain, out("n49"))
     assert not built.errors
     assert shop.read(built, out("n49")) == "".join(f"{n} " for n in range(50)).encode()
-    assert len(built.ran) <= 100, "no action is performed more than twice"
+    assert len(performed) == 50, "no action is performed twice"
+    assert len(built.ran) == (50 if honest else 99), "where a server tells, nothing is begun in vain"

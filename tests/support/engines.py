@@ -94,7 +94,7 @@ http {{
   client_body_temp_path {folder}/body; proxy_temp_path {folder}/p; fastcgi_temp_path {folder}/f;
   uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;
   server {{
-    listen 127.0.0.1:{port}; root {folder}/www;
+    listen 127.0.0.1:{port}{ssl}; root {folder}/www;
     location / {{ dav_methods PUT; create_full_put_path on; {extra} }}
   }}
 }}
@@ -102,18 +102,19 @@ http {{
 
 
 @contextmanager
-def nginx(folder: Path, extra: str = "", port: int = 0) -> Iterator[str]:
+def nginx(folder: Path, extra: str = "", tls: tuple[Path, Path] | None = None) -> Iterator[str]:
     """Start nginx as an HTTP cache that keeps files below ``folder``/www; give its address."""
     program = installed("nginx")
-    port = port or free_port()
+    port = free_port()
+    ssl = f" ssl; ssl_certificate {tls[0]}; ssl_certificate_key {tls[1]}" if tls else ""
     (folder / "www").mkdir(parents=True, exist_ok=True)
     folder.chmod(0o777)
     (folder / "www").chmod(0o777)
     config = folder / "nginx.conf"
     user = "user root;" if os.geteuid() == 0 else ""
-    config.write_text(user + _NGINX.format(folder=folder, port=port, extra=extra))
+    config.write_text(user + _NGINX.format(folder=folder, port=port, extra=extra, ssl=ssl))
     with serving([program, "-p", str(folder), "-c", str(config)], port, folder / "log"):
-        yield f"http://127.0.0.1:{port}"
+        yield f"http{'s' if tls else ''}://127.0.0.1:{port}"
 
 
 @contextmanager

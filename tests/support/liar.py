@@ -41,8 +41,8 @@ class Refusal(Exception):  # noqa: N818 - what a server answers
 class Liar:
     """The server, from ``__enter__`` to ``__exit__``."""
 
-    def __init__(self) -> None:
-        """Start with nothing kept and no lies."""
+    def __init__(self, tls: grpc.ServerCredentials | None = None) -> None:
+        """Start with nothing kept and no lies; over TLS with credentials."""
         self.blobs: dict[Digest, bytes] = {EMPTY: b""}
         self.results: dict[Digest, ActionResult] = {}
         self.lies: dict[str, Lie] = {}
@@ -59,8 +59,9 @@ class Liar:
             _, service, name = method.path.split("/")
             handlers = {name: self._handler(method, name)}
             self._server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, handlers),))
-        port = self._server.add_insecure_port("127.0.0.1:0")
-        self.address = f"grpc://127.0.0.1:{port}"
+        where = "127.0.0.1:0"
+        port = self._server.add_secure_port(where, tls) if tls else self._server.add_insecure_port(where)
+        self.address = f"grpc{'s' if tls else ''}://127.0.0.1:{port}"
 
     def __enter__(self) -> Liar:
         self._server.start()
