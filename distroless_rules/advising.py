@@ -46,7 +46,9 @@ def advise(project: Project, action: Action, error: MissingError) -> None:
     thread.join(_SECONDS)
     found = {}
     for each in wanted:
-        hits = _ranked(each, asked.hits.get(each, ()), platform, asked.locked)
+        # Modules of the standard library are in several debs, and the interpreter's needs them all.
+        is_standard = each.startswith("python:") and verdict.deb_names(each) == ["python3"]
+        hits = [] if is_standard else _ranked(each, asked.hits.get(each, ()), platform, asked.locked)
         names = hits or [name for name in verdict.deb_names(each) if name in asked.locked] or asked.known.get(each, [])
         if names or asked.known:
             found[each] = [f"@{archive.name}//{name}" for name in names]

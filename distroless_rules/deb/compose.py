@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from distroless_rules.deb import compose_debs, compose_links, compose_status, compose_users
+from distroless_rules.deb import compose_advice, compose_debs, compose_links, compose_status, compose_users
 from distroless_rules.deb.compose_options import FileSpec, Options
 from distroless_rules.deb.compose_tree import Claim, Tree, leave_out
 from distroless_rules.deb.effects import registry
@@ -334,10 +334,14 @@ def _report(work: _Work, recipes: Mapping[str, list[Entry]], user: str) -> dict[
         "user": user,
         "users": {name: [account.uid, account.gid] for name, account in accounts.users.items()},
         "groups": {name: group.gid for name, group in accounts.groups.items()},
-        "warnings": list(work.scene.warnings),
+        "warnings": [*work.scene.warnings, *compose_advice.warnings(work.options, work.sources.debs, _others(work))],
     }
 
 
 def _number(layer: str, count: int) -> int:
     """Give the place of a layer with debs among the image's."""
     return count - 2 if layer == SYSTEM else int(layer)
+
+
+def _others(work: _Work) -> list[str]:
+    return [claim.entry.path for claim in work.tree if claim.rank != "deb"]

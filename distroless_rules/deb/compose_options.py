@@ -88,6 +88,7 @@ class Options:
         user: the user of the image's config, ``""`` when it has none.
         os_release: fields to change in os-release; None leaves it as Debian's.
         exclude: patterns of paths that are not taken from debs.
+        excluded: debs that the image must not have.
         keep: patterns of paths that no prune rule drops, and whose setuid and setgid bits stay.
         accept: debs whose unmodelled scripts are accepted.
         timezone: the zone of ``/etc/localtime``, None: UTC when there are zones.
@@ -107,6 +108,7 @@ class Options:
     user: str = ""
     os_release: Mapping[str, str] | None = None
     exclude: tuple[str, ...] = ()
+    excluded: tuple[str, ...] = ()
     keep: tuple[str, ...] = ()
     accept: tuple[str, ...] = ()
     timezone: str | None = None
@@ -136,6 +138,8 @@ class Options:
             user=get("user") or "",
             os_release=get("os_release"),
             exclude=tuple(get("exclude", ())),
+            # Of an image that the build stage offers debs, one may be excluded that would else be taken.
+            excluded=() if get("offers") else tuple(get("excluded", ())),
             keep=tuple(get("keep", ())),
             accept=tuple(get("accept", ())),
             timezone=_zone(get("timezone")),

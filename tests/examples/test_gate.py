@@ -50,15 +50,15 @@ distroless_image(
 )
 """
 ERRORS = {
-    "module": '"/app/a.py" of //:app imports "yaml", and the image has none; add python3-yaml to contents, or say '
-    'allow_missing = ["python:yaml"]',
-    "part": '"/app/a.py" of //:app imports "sqlite3", and the image has none; add python3 to contents, or say '
-    'allow_missing = ["python:sqlite3"]',
+    "module": '"/app/a.py" of //:app imports "yaml", and the image has none; add "@trixie//python3-yaml" to contents, '
+    'or say allow_missing = ["python:yaml"]',
+    "part": '"/app/a.py" of //:app imports "sqlite3", and the image has none; add "@trixie//python3" to contents, '
+    'or say allow_missing = ["python:sqlite3"]',
     "excluded": '"/usr/lib/python3.13/lib-dynload/_sqlite3.cpython-313-x86_64-linux-gnu.so" of deb '
     '"libpython3.13-stdlib" needs the library "libsqlite3.so.0", and the image has none; take libsqlite3-0 out of '
     'exclude, or say allow_missing = ["libsqlite3.so.0"]',
-    "shell": '"/app/run" of //:script is a script for "/bin/bash", and the image has none; add bash to contents, '
-    'or say allow_missing = ["/bin/bash"]',
+    "shell": '"/app/run" of //:script is a script for "/bin/bash", and the image has none; add "@trixie//bash" to '
+    'contents, or say allow_missing = ["/bin/bash"]',
     "nothing": '"/run" of the image is what the image starts, and is not in it; add it to contents, or correct '
     'entrypoint, or say allow_missing = ["run"]',
 }

@@ -140,6 +140,7 @@ def _compose(ctx, found, closure, layers, config):
             "defaults": ctx.attr.default_accounts,
             "os_release": found.os_release or None,
             "exclude": [item for item in ctx.attr.exclude if item.startswith("/")],
+            "excluded": _debs(ctx.attr.exclude),
             "keep": [item for item in ctx.attr.keep if item.startswith("/")],
             "accept": ctx.attr.accept,
             "platform": ctx.platform.name,
