@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from distroless_rules.anatomy import anatomy
 from distroless_rules.anatomy.anatomy import Anatomy
-from distroless_rules.anatomy.layers import Layers
+from distroless_rules.oci.layers import Layers
 from distroless_rules.oci.opened import open_image
 from distroless_rules.values.platform import Platform
 

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from distroless_rules.anatomy import begun, groups, packages, scanned, start, system
 from distroless_rules.anatomy.begun import Runs
 from distroless_rules.anatomy.groups import Group, Grouped
-from distroless_rules.anatomy.layers import Layers
 from distroless_rules.anatomy.needs import Needs
 from distroless_rules.anatomy.packages import Database
 from distroless_rules.anatomy.start import Begun
@@ -21,6 +20,7 @@ from distroless_rules.closure.mentions import Mentions
 from distroless_rules.closure.program import Program
 from distroless_rules.closure.view import View
 from distroless_rules.deb.prune import Pruner
+from distroless_rules.oci.layers import Layers
 from distroless_rules.oci.opened import Opened
 from distroless_rules.values.path import fold_usr
 from distroless_rules.values.tree import Entry, Kind

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from distroless_rules.anatomy.layers import Layers
 from distroless_rules.errors import DistrolessError, FormatError
 from distroless_rules.oci import layout
+from distroless_rules.oci.layers import Layers
 from distroless_rules.oci.opened import open_image
 from distroless_rules.oci.unpack import unpack
 from distroless_rules.values.tree import Kind
@@ -118,7 +118,7 @@ def test_a_link_out_of_the_image_stays_within_it(tmp_path: Path) -> None:
 
 
 def test_layers_of_too_many_paths_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("distroless_rules.anatomy.layers._MAX_PATHS", 10)
+    monkeypatch.setattr("distroless_rules.oci.layers._MAX_PATHS", 10)
     with pytest.raises(FormatError, match="more than 10 paths"):
         read(tmp_path, [file(f"a{n}") for n in range(6)], [file(f"a{n}") for n in range(6)])
 
