@@ -130,7 +130,7 @@ class HttpServer:
         while True:
             watched.waits()
             with self._errors(doing, watched):
-                piece = response.read1(_PIECE)
+                piece = response.read1(_PIECE, decode_content=False)
             watched.passed(len(piece))
             if not piece:
                 return
@@ -142,7 +142,7 @@ class HttpServer:
         watched.waits()
         with self._errors(doing, watched):
             for _ in range(_SHORT):
-                if not response.read1(_PIECE):
+                if not response.read1(_PIECE, decode_content=False):
                     response.release_conn()
                     return
         response.close()

@@ -39,6 +39,9 @@ class SharedStore:
         upload: whether what this machine makes is sent there.
         required: whether an error of it is an error, and not a warning.
         warn: is told, from any thread, of each kind of error once.
+
+    Attributes:
+        local: what is on this machine.
     """
 
     def __init__(
@@ -51,7 +54,7 @@ class SharedStore:
         required: bool = False,
         warn: Callable[[str], object],
     ) -> None:
-        self._local = local
+        self.local = local
         self._remote = remote
         self._accept = accept
         self._required = required
@@ -66,6 +69,11 @@ class SharedStore:
         self._uploads = Uploads(remote, local, self._failed) if upload else None
 
     @property
+    def corrupt(self) -> int:
+        """How many damaged files the local store has met and set aside."""
+        return self.local.corrupt
+
+    @property
     def traffic(self) -> tuple[int, int]:
         """How many bytes went to the shared cache and came from it."""
         return self._remote.traffic.up, self._remote.traffic.down
@@ -75,7 +83,7 @@ class SharedStore:
         try:
             self.finish()
         finally:
-            self._local.close()
+            self.local.close()
 
     def finish(self) -> None:
         """Wait until everything is sent, and ask no more.
@@ -101,7 +109,7 @@ class SharedStore:
 
     def missing(self, digests: Iterable[Digest]) -> set[Digest]:
         """Give those of ``digests`` that are neither here nor promised (see ``BlobStore.missing``)."""
-        gone = self._local.missing(digests)
+        gone = self.local.missing(digests)
         if not gone:
             return gone
         if not gone.isdisjoint(self._named):
@@ -111,25 +119,25 @@ class SharedStore:
     def path(self, digest: Digest) -> Path:
         """Give the file that holds a blob, brought here if it was promised (see ``LocalStore.path``)."""
         try:
-            return self._local.path(digest)
+            return self.local.path(digest)
         except MissingBlobError:
             if self.missing([digest]):
                 raise
         self._bring(digest)
-        return self._local.path(digest)
+        return self.local.path(digest)
 
     def open(self, digest: Digest) -> BinaryIO:
         """Open a blob for reading (see ``BlobStore.open``)."""
         self.path(digest)
-        return self._local.open(digest)
+        return self.local.open(digest)
 
     def sink(self, expected: Digest | None = None) -> AbstractContextManager[BlobSink]:
         """Open a new blob for writing, here (see ``BlobStore.sink``)."""
-        return self._local.sink(expected)
+        return self.local.sink(expected)
 
     def bring(self, digests: Iterable[Digest]) -> None:
         """Bring those of ``digests`` here that were promised, many at once (see ``LocalStore.bring``)."""
-        gone = self._local.missing(digests)
+        gone = self.local.missing(digests)
         if not gone.isdisjoint(self._named):
             self._ask_for_named()
         gone &= self._promised
@@ -147,7 +155,7 @@ class SharedStore:
 
     def get(self, key: str) -> ActionResult | None:
         """Give the result kept here under ``key`` (see ``ActionCache.get``)."""
-        result = self._local.get(key)
+        result = self.local.get(key)
         if result is not None and self._accept:
             with self._lock:
                 self._named |= results.blobs(result) - self._promised - self._broken
@@ -155,7 +163,7 @@ class SharedStore:
 
     def put(self, key: str, result: ActionResult) -> None:
         """Keep ``result`` here under ``key`` (see ``ActionCache.put``)."""
-        self._local.put(key, result)
+        self.local.put(key, result)
 
     def seek(self, key: Digest, names: Collection[str]) -> ActionResult | None:
         """Give the result that the shared cache keeps under an action's digest, if it is whole; keep it here.
@@ -177,7 +185,7 @@ class SharedStore:
             named = results.blobs(result)
             if named & self._broken:
                 return None
-            gone = self._local.missing(named)
+            gone = self.local.missing(named)
             if self._remote.missing(gone):
                 return None
         except RemoteError as error:
@@ -190,7 +198,7 @@ class SharedStore:
             return None
         with self._lock:
             self._promised |= gone
-        self._local.put(key.hash, result)
+        self.local.put(key.hash, result)
         return result
 
     def share(self, key: Digest, result: ActionResult) -> None:
@@ -214,10 +222,10 @@ class SharedStore:
                     self._flights[digest] = threading.Event()
                     break
             flight.wait()
-            if not self._local.missing([digest]):
+            if not self.local.missing([digest]):
                 return
         try:
-            if self._local.missing([digest]):
+            if self.local.missing([digest]):
                 self._fetch(digest)
         except (MissingBlobError, RemoteError) as error:
             self._break(digest, error)
@@ -244,7 +252,7 @@ class SharedStore:
         """Take a blob from the shared cache into the local store, if its bytes are those of its digest."""
         doing = f"read a blob of {self._remote.shown}"
         try:
-            with self._local.sink(digest) as sink:
+            with self.local.sink(digest) as sink:
                 yield Bounded(digest, sink.write, doing)
         except TrustError as error:
             raise RemoteError(doing, f"it gave other bytes than those of {digest.oci}", Code.DATA_LOSS) from error
@@ -261,7 +269,7 @@ class SharedStore:
         try:
             return self._remote.fetch_many(digests, self._take)
         except RemoteError:
-            return self._local.missing(digests)
+            return self.local.missing(digests)
 
     def _break(self, digest: Digest, error: MissingBlobError | RemoteError) -> None:
         """Take a promise that was broken: ask for the others anew, or give all of them up."""
@@ -274,7 +282,7 @@ class SharedStore:
             gone = others if error.away else set()
         else:
             try:
-                gone = self._remote.missing(self._local.missing(others))
+                gone = self._remote.missing(self.local.missing(others))
             except RemoteError as worse:
                 self._failed(worse)
                 gone = others
@@ -285,7 +293,7 @@ class SharedStore:
         """Ask, in one go, which blobs that results of earlier builds name are in the shared cache."""
         with self._lock:
             named, self._named = self._named, set()
-        named = self._local.missing(named)
+        named = self.local.missing(named)
         try:
             found = named - self._remote.missing(named)
         except RemoteError as error:

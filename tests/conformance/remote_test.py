@@ -26,13 +26,20 @@ from tests.support import engines
 
 REMOTES: dict[str, Callable[[Path], AbstractContextManager[str]]] = {
     "casd": engines.casd,
+    "buildgrid": engines.buildgrid,
     "nginx": engines.nginx,
     "folder": engines.shared_folder,
 }
 LARGE = 9_000_001  # bytes: more than any batch or message may have
 
 
-@pytest.fixture(scope="module", params=REMOTES)
+SLOW_TO_START = ("buildgrid",)
+
+
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param(name, marks=pytest.mark.long if name in SLOW_TO_START else ()) for name in REMOTES],
+)
 def address(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with REMOTES[request.param](tmp_path_factory.mktemp("engine") / "data") as found:
         yield found

@@ -16,6 +16,9 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 
 from distroless_rules.errors import TrustError
 from distroless_rules.storage.disk import DiskStore
+from distroless_rules.storage.endpoint import Identity, parse
+from distroless_rules.storage.remote_folder import FolderCache
+from distroless_rules.storage.shared import SharedStore
 from distroless_rules.storage.store import ActionResult, MissingBlobError, copy_in
 from distroless_rules.values.digest import EMPTY, Digest
 from tests.support.memory import MemoryStore
@@ -43,11 +46,23 @@ def _edit_value(values: dict[str, bytes], name: str, edit: Edit) -> None:
     values[name] = edit(values[name])
 
 
+def _shared(folder: Path) -> SharedStore:
+    """A store with a shared cache behind it that holds nothing: what it does alone is what the local store does."""
+    (folder / "shared").mkdir(parents=True)
+    remote = FolderCache(parse(str(folder / "shared"), Identity()))
+    return SharedStore(DiskStore(folder / "local"), remote, upload=True, warn=print)
+
+
 STORES = {
     "disk": Case(
         DiskStore,
         lambda store, name, edit: _edit_file(store.root / "cas" / name[:2] / name, edit),
         lambda store, name, edit: _edit_file(store.root / "ac" / name[:2] / name, edit),
+    ),
+    "shared": Case(
+        _shared,
+        lambda store, name, edit: _edit_file(store.local.root / "cas" / name[:2] / name, edit),
+        lambda store, name, edit: _edit_file(store.local.root / "ac" / name[:2] / name, edit),
     ),
     "memory": Case(
         lambda folder: MemoryStore(),

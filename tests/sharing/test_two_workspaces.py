@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -130,3 +133,21 @@ def test_a_build_with_nothing_to_do_asks_nobody(tmp_path: Path) -> None:
     )
     assert ran.status == 0
     assert "up to date" in ran.err
+
+
+def test_a_build_with_nothing_to_do_imports_nothing_for_it(tmp_path: Path) -> None:
+    commands = Commands(tmp_path, FILES)
+    assert commands.run("build", "//:text").status == 0
+    code = (
+        "import sys; from distroless_rules.cli.main import main\n"
+        "try: main(['build', '//:text', '--remote-cache=grpc://127.0.0.1:1', '--remote-required'])\n"
+        "finally: print(*sorted(sys.modules))"
+    )
+    environment = {**os.environ, "DISTROLESS_CACHE": str(commands.cache)}
+    ran = subprocess.run(
+        [sys.executable, "-c", code], cwd=commands.root, env=environment, capture_output=True, text=True, check=True
+    )
+    assert "up to date" in ran.stderr
+    loaded = set(ran.stdout.split())
+    assert "distroless_rules.state" in loaded
+    assert not {"grpc", "urllib3", "distroless_rules.storage.shared"} & loaded

