@@ -12,7 +12,7 @@ nowhere, and plugins whose libraries the deb does not depend on, as its packager
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from functools import cached_property
 
@@ -78,7 +78,7 @@ class Gate:
 
     def findings(self) -> list[Finding]:
         """Give what does not hold, in the order of paths, each once."""
-        found = [*self._elf_files(), *self._scripts(), *self._links(), *self._python()]
+        found = [*self._elf_files(), *self._opened_later(), *self._scripts(), *self._links(), *self._python()]
         said = {each.path for each in found}
         found += (each for each in self._start() if each.path not in said)
         waived = dict.fromkeys(each for each in found if not self._is_waived(each))
@@ -140,6 +140,31 @@ class Gate:
             elif not self._is_loaded_before(need):
                 owner, problem = self.owners[need.of], f'needs the library "{need.name}"{self._elsewhere(need)}'
                 yield Finding(need.of, owner, problem, need.name, self._excluded(owner), need.searched)
+
+    def _opened_later(self) -> Iterator[Finding]:
+        """Give what files cannot work without and open when they run, as their notes say; any of the names will do.
+
+        What debs' files open their packagers know. Source: ELF dlopen metadata of the UAPI group: only ``required`` is
+        a dependency like a needed library; ``recommended`` and ``suggested`` may be absent.
+        """
+        for path, elf in self._loadable:
+            owner = self.owners[path]
+            if owner.kind == "deb" or elf.abi != self.program.abi:
+                continue
+            for later in (each for each in elf.dlopen if each.priority == "required" and each.sonames):
+                needs = [need for need in self._opening(path, elf, later.sonames) if need.of == path]
+                if not any(need.found for need in needs):
+                    name = later.sonames[0]
+                    problem = f'opens the library "{name}"' + (f" for {later.feature}" if later.feature else "")
+                    yield Finding(path, owner, problem, name, searched=needs[0].searched if needs else ())
+
+    def _opening(self, path: str, elf: Elf, names: tuple[str, ...]) -> Iterator[Need]:
+        """Look libraries up as dlopen(3) does for a file: as if it needed them."""
+
+        def find(at: str) -> tuple[str, Elf] | None:
+            return (path, replace(elf, needed=names)) if at == path else self.view.find_elf(at)
+
+        return Loader(find, self.program.library_path).load(path)
 
     @cached_property
     def _needs(self) -> list[Need]:

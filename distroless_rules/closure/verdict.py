@@ -73,9 +73,9 @@ def _choices(wants: str, found: Mapping[str, Sequence[str]]) -> list[str]:
 
 
 def _is_absence(finding: Finding) -> bool:
-    return finding.problem.startswith(("needs the library", "is a script", "asks for", "imports")) and (
-        ";" not in finding.problem
-    )
+    return finding.problem.startswith(
+        ("needs the library", "opens the library", "is a script", "asks for", "imports")
+    ) and (";" not in finding.problem)
 
 
 def deb_names(wants: str) -> list[str]:

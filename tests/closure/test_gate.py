@@ -15,7 +15,7 @@ from distroless_rules.closure.mentions import Mentions
 from distroless_rules.closure.owner import Owner
 from distroless_rules.closure.program import Program
 from distroless_rules.closure.view import View
-from distroless_rules.elf.read import Elf
+from distroless_rules.elf.read import Dlopen, Elf
 from distroless_rules.values.tree import Entry, Kind
 
 X86 = Elf("EM_X86_64", 64, dynamic=True)
@@ -146,6 +146,10 @@ FAULTS: dict[str, tuple[Image, str]] = {
         Image({"app/run": APP, "tree:app/site-packages/x.so": lib("libgomp.so.1")}),
         f'"/app/site-packages/x.so" of d needs the library "libgomp.so.1"{ABSENT}add libgomp1',
     ),
+    "a library that a note says is required": (
+        Image({"app/run": exe("libc.so.6", dlopen=(Dlopen(("libx.so.2", "libx.so.1"), "required", "x"),))}),
+        f'"/app/run" of //:app opens the library "libx.so.2" for x{ABSENT}add libx2 to contents, or say',
+    ),
     "a version": (
         Image({"app/run": exe("libc.so.6", needs=(("libc.so.6", "GLIBC_2.41"),))}),
         f'"/app/run" of //:app needs version GLIBC_2.41 of "libc.so.6", which "/{LIB}/libc.so.6" does not have; '
@@ -260,6 +264,18 @@ NEAR: dict[str, tuple[Image, str]] = {
     ),
     "a library without versions": (
         Image({"app/run": exe("a.so", needs=(("a.so", "A_1"),)), f"deb:{LIB}/a.so": lib()}), "",
+    ),
+    "a library that a note only recommends": (
+        Image({"app/run": exe("libc.so.6", dlopen=(Dlopen(("libx.so.2",)), Dlopen(("liby.so.1",), "suggested")))}), "",
+    ),
+    "the second of the libraries that a note asks for": (
+        Image({
+            "app/run": exe("libc.so.6", dlopen=(Dlopen(("libx.so.2", "libx.so.1"), "required"),)),
+            f"deb=libx1:{LIB}/libx.so.1": lib(),
+        }), "",
+    ),
+    "what a note of a deb's file asks for": (
+        Image({"app/run": APP, f"deb:{LIB}/libq.so.1": lib(dlopen=(Dlopen(("libx.so.2",), "required"),))}), "",
     ),
     "a plugin's library that its program has loaded": (
         Image({"app/run": APP, "deb:usr/lib/jvm/lib/a.so": lib("jvm.so"), "deb:usr/lib/jvm/lib/server/jvm.so": lib()}),
