@@ -72,6 +72,7 @@ def artifacts(wanted: Wanted) -> Iterator[Artifact]:
     yield from wanted.layout.blobs
     if wanted.layout.report is not None:
         yield wanted.layout.report
+    yield from (file for _, file in wanted.layout.beside)
 
 
 def stands(marks: Mapping[str, Mark], folder: Path) -> bool:
@@ -170,6 +171,8 @@ class Outputs:
         layout.write(self._folder / path, descriptor, blobs)
         if parts.report is not None:
             self._file(parts.report, f"{path}.report.json")
+        for suffix, file in parts.beside:
+            self._file(file, f"{path}{suffix}")
         names = ("index.json", "oci-layout", *(f"blobs/{name.replace(':', '/')}" for name in blobs))
         self._paths.update((f"{path}/{name}", None) for name in names)
         size = sum(digests[blob].size for blob in parts.blobs)

@@ -21,7 +21,7 @@ SCRIPTS = sorted(ROOT.rglob("*.bzl"))
 
 _DOMAIN = "errors values"
 _SPINE = (
-    "errors values loading targets actions storage tar deb elf closure oci npm pypi sbom structure sandbox tools"
+    "errors values loading targets actions storage tar deb elf closure oci npm pypi sbom structure policy sandbox tools"
     " execution"
 )
 ARROWS = {
@@ -45,7 +45,8 @@ ARROWS = {
     "sbom": f"{_DOMAIN} tar deb",
     "structure": "errors values tar oci",
     "anatomy": f"{_DOMAIN} tar deb elf closure oci",
-    "tools": "errors values tar deb elf closure oci npm pypi sbom structure sandbox",
+    "policy": "errors values elf closure oci",
+    "tools": "errors values tar deb elf closure oci npm pypi sbom structure sandbox policy",
     "execution": "errors values loading targets actions storage tar tools sandbox",
     "analyzing": f"{_DOMAIN} oci anatomy",
     "project": _SPINE,
@@ -60,6 +61,7 @@ ARROWS = {
     "machine": f"{_SPINE} project outputs fetching sharing engines advising",
     "records": f"__init__ {_SPINE} project outputs fetching machine",
     "unreached": f"{_SPINE} project build machine",
+    "checking": f"{_SPINE} project build machine",
     "why": f"{_SPINE} project build machine",
     "explaining": f"{_SPINE} project outputs records",
     "testing": f"{_SPINE} project outputs state records machine build",
@@ -67,7 +69,7 @@ ARROWS = {
     "cli": (
         f"__init__ {_SPINE} project outputs state records fetching accounting asking machine build"
         " explaining comparing testing"
-        " unreached why anatomy analyzing"
+        " unreached checking why anatomy analyzing"
     ),
 }
 """Each part with all that it may import; one that is new needs a place here."""

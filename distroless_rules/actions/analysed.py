@@ -21,11 +21,13 @@ class Layout:
         descriptor: the document with the descriptor of its manifest or index.
         blobs: every blob in it.
         report: what was put into the image and why, if its rule says.
+        beside: (suffix, file) of what else is put beside it, under its name with the suffix.
     """
 
     descriptor: Artifact
     blobs: tuple[Artifact, ...]
     report: Artifact | None = None
+    beside: tuple[tuple[str, Artifact], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

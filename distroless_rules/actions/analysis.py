@@ -12,6 +12,7 @@ from typing import Any
 from distroless_rules.actions.analysed import Analysis, Layout, Wanted
 from distroless_rules.actions.context import Context
 from distroless_rules.actions.gate import gated
+from distroless_rules.actions.place import placed
 from distroless_rules.errors import AnalysisError, DistrolessError, LoadError, Location, StaleLockError
 from distroless_rules.loading.interpreter import BUILTIN_PREFIX, Module
 from distroless_rules.loading.loader import DISPATCH, Loader
@@ -62,11 +63,12 @@ class Session:
             loader.interpreter.evaluate(f"{BUILTIN_PREFIX}analysis", source, found.__getitem__, {})
         except DistrolessError as error:
             raise self._blamed(loader, error) from error
+        places = self._places(graph)
         return Analysis(
-            gated(self.context.actions),
+            placed(gated(self.context.actions), places),
             tuple(self._wanted(graph, key) for key in graph.roots),
             tuple(loader.messages),
-            self._places(graph),
+            places,
         )
 
     def _places(self, graph: TargetGraph) -> dict[str, Location]:
@@ -175,8 +177,9 @@ class Session:
             return Wanted(key.label, target.rule, files, None, tests)
         blobs = tuple(self.context.artifacts[number] for number in layout["blobs"])
         report = self.context.artifacts[layout["report"]] if layout["report"] is not None else None
+        beside = tuple((suffix, self.context.artifacts[number]) for suffix, number in layout["beside"].items())
         return Wanted(
-            key.label, target.rule, files, Layout(self.context.artifacts[layout["descriptor"]], blobs, report)
+            key.label, target.rule, files, Layout(self.context.artifacts[layout["descriptor"]], blobs, report, beside)
         )
 
 

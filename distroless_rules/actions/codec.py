@@ -52,6 +52,7 @@ def dump(analysis: Analysis) -> str:
                 number(w.layout.descriptor),
                 [number(blob) for blob in w.layout.blobs],
                 None if w.layout.report is None else number(w.layout.report),
+                [[suffix, number(file)] for suffix, file in w.layout.beside],
             ],
             [number(log) for log in w.tests],
         ]
@@ -76,11 +77,12 @@ def load(text: str) -> Analysis:
     def layout(row: list[Any] | None) -> Layout | None:
         if row is None:
             return None
-        descriptor, blobs, report = row
+        descriptor, blobs, report, beside = row
         return Layout(
             artifacts[descriptor],
             tuple(artifacts[at] for at in blobs),
             None if report is None else artifacts[report],
+            tuple((suffix, artifacts[at]) for suffix, at in beside),
         )
 
     return Analysis(

@@ -44,6 +44,7 @@ class Unpacked:
     facts: Artifact
     mentions: Artifact
     checksums: Artifact
+    screen: Artifact
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,14 +252,20 @@ class Debs:
             )
         )
         found = []
-        for mnemonic, doing in (("Facts", "Reading"), ("Mentions", "Searching"), ("Checksums", "Hashing")):
+        public = json.dumps({"public": bool(deb.archive)}, separators=(",", ":"))
+        for mnemonic, doing, told in (
+            ("Facts", "Reading", "{}"),
+            ("Mentions", "Searching", "{}"),
+            ("Checksums", "Hashing", "{}"),
+            ("Screen", "Screening", public),
+        ):
             output = Artifact(Root.DERIVED, f"{folder}/{mnemonic.lower()}", owner=owner)
             found.append(output)
             self._add(
                 Action(
                     mnemonic=mnemonic,
                     owner=owner,
-                    parameters="{}",
+                    parameters=told,
                     inputs=(Named("index", index), Named("tree", tree)),
                     outputs=(Named(mnemonic.lower(), output),),
                     progress=f"{doing} {deb.name}",
@@ -295,6 +302,7 @@ def rows(unpacked: Sequence[Unpacked], row: Callable[[Artifact], Any]) -> list[d
             "mentions": row(each.mentions),
             "checksums": row(each.checksums),
             "sha256": each.deb.sha256,
+            "screen": row(each.screen),
         }
         for each in unpacked
     ]

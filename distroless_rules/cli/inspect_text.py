@@ -58,6 +58,9 @@ def shown(label: str, image: Image, report: Mapping[str, Any]) -> Iterator[str]:
     yield from (f"  {name:<12} {key}={found[key]}" for name, found in texts for key in sorted(found))
     if config.created:
         yield f"  {'created':<12} {config.created}"
+    if "policy" in report:
+        counts = ", ".join(f"{count} {what}" for what, count in report["policy"]["summary"].items())
+        yield f"  {'policy':<12} {'passes' if report['policy']['passes'] else 'does not pass'}: {counts}"
     yield from _layers(image, report)
     yield from _debs(report)
     yield from _left_out(report)

@@ -30,6 +30,7 @@ _VERBS = {
     "diff": "Show what two images differ in.",
     "sbom": "Account for everything in an image: SPDX or CycloneDX.",
     "analyze": "Show what a fat image consists of, and make it distroless.",
+    "check": "Hold images to the hardening policy.",
     "docs": "Describe rules, macros and providers as Markdown.",
     "lint": "Look at BUILD and .bzl files without evaluating them.",
     "cache": "Look after the cache.",

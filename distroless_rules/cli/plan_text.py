@@ -26,7 +26,7 @@ __all__ = ["Planned", "drawn"]
 _COLUMNS = 100
 _NAME, _DETAIL = 44, 16  # the most columns of the first two; what is left holds "123 cached, 1 to run, 123 may run"
 _DEB = "DebUnpack"
-_FACTS = "Facts"
+_READ = ("Facts", "Screen")  # each deb, once
 _LAYER = "Layer"
 _COLOURS = {State.CACHED: "green", State.RUN: "yellow", State.OPEN: "yellow"}
 
@@ -168,7 +168,7 @@ class _Sketch:
 
 def _is_of_deb(action: Action) -> bool:
     """Tell whether an action is one that every image with a deb shares: such are for no platform."""
-    return action.mnemonic in (_DEB, _FACTS) and not action.platform
+    return action.mnemonic in (_DEB, *_READ) and not action.platform
 
 
 def _owner(action: Action) -> tuple[str, str]:

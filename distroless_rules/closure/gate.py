@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from functools import cached_property
 
-from distroless_rules.closure import modules
+from distroless_rules.closure import links, modules
 from distroless_rules.closure.mentions import Mentions
 from distroless_rules.closure.owner import Owner
 from distroless_rules.closure.program import Program
@@ -28,8 +28,6 @@ from distroless_rules.values.tree import Kind
 __all__ = ["Finding", "Gate"]
 
 _COMMANDS = frozenset(f"{top}{name}" for top in ("usr/", "usr/local/", "") for name in ("bin", "sbin", "games"))
-_MOUNTED = ("proc", "sys", "dev", "run", "tmp", "var/run", "var/tmp")
-"""Folders that a runtime mounts or fills: links into them may lead nowhere yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +95,8 @@ class Gate:
         commands = (path for path, _ in self._lost_scripts() if path.rpartition("/")[0] in _COMMANDS)
         scripts = {path for path in commands if path not in wanted and not keep(path)}
         files = {path for path in self._unloadable(wanted) if not keep(path)}
-        links = {path for path, _ in self._lost_links(scripts | files) if path not in wanted and not keep(path)}
-        return dict.fromkeys(files, "plugin") | dict.fromkeys(scripts, "script") | dict.fromkeys(links, "dangling")
+        gone = {path for path, _ in self._lost_links(scripts | files) if path not in wanted and not keep(path)}
+        return dict.fromkeys(files, "plugin") | dict.fromkeys(scripts, "script") | dict.fromkeys(gone, "dangling")
 
     def _unloadable(self, wanted: set[str]) -> set[str]:
         """Give ELF files of debs that cannot be loaded, as far as nothing that is wanted needs them."""
@@ -267,25 +265,7 @@ class Gate:
                 yield Finding(path, owner, f'is a link to "{target}"', target if target[:1] == "/" else f"/{path}")
 
     def _lost_links(self, gone: set[str]) -> Iterator[tuple[str, str]]:
-        """Give links that lead nowhere, with what they say."""
-        for path, entry in self.view.entries.items():
-            if entry.kind is not Kind.SYMLINK:
-                continue
-            real = self.view.real(path)
-            if (real is None or real in gone) and not self._is_mounted(path, entry.target):
-                yield path, entry.target
-
-    def _is_mounted(self, path: str, target: str) -> bool:
-        """Tell whether a link, or one that it leads to, points into a folder that a runtime fills."""
-        for _ in range(40):
-            at = modules.joined(path, target)
-            if any(at == folder or at.startswith(f"{folder}/") for folder in (*_MOUNTED, *self.program.volumes)):
-                return True
-            entry = self.view.entries.get(at)
-            if entry is None or entry.kind is not Kind.SYMLINK:
-                return False
-            path, target = at, entry.target
-        return False
+        return links.lost(self.view, gone, self.program.volumes)
 
     def _start(self) -> Iterator[Finding]:
         owner = Owner("image", "the image")

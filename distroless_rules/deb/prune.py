@@ -43,7 +43,7 @@ RULES: tuple[Rule, ...] = (
     Rule("doc", r"usr/share/doc/", "documentation, examples and change logs; licence files stay", _LICENCE),
     Rule(
         "man",
-        r"usr/(?:local/)?(?:share/)?man/|usr/lib/(?:.*/)?man/man[0-9]/",
+        r"usr/(?:local/)?(?:share/)?man/|usr/(?:lib|share)/(?:.*/)?man/man[0-9]/",
         "manual pages need a pager and a formatter",
     ),
     Rule("info", r"usr/share/info/", "info pages need a reader"),

@@ -142,6 +142,7 @@ def _deb_(row):
         mentions = file_(row["mentions"]),
         checksums = file_(row["checksums"]),
         sha256 = row["sha256"],
+        screen = file_(row["screen"]),
     )
 
 def _closure_(roots, *, local = [], exclude = [], keep = [], stage = "runtime"):

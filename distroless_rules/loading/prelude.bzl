@@ -45,7 +45,7 @@ DefaultInfo(_export = "DefaultInfo")
 
 OciLayoutInfo = provider(
     doc = "Blobs that together are an OCI image layout; `distroless build` writes it, `distroless run` starts it.",
-    fields = ["descriptor", "blobs", "report"],
+    fields = ["descriptor", "blobs", "report", "beside"],
 )
 OciLayoutInfo(_export = "OciLayoutInfo")
 
@@ -238,6 +238,7 @@ def _summary_(given):
             "descriptor": id_("OciLayoutInfo.descriptor", layout.descriptor),
             "blobs": [id_("OciLayoutInfo.blobs", blob) for blob in layout.blobs],
             "report": id_("OciLayoutInfo.report", layout.report) if getattr(layout, "report", None) != None else None,
+            "beside": {suffix: id_("OciLayoutInfo.beside", file) for suffix, file in getattr(layout, "beside", {}).items()},
         },
     }
 

@@ -39,12 +39,14 @@ class Hidden:
         size: its bytes.
         layer: the layer that has it.
         by: the layer that replaced or deleted it.
+        entry: what it was, by which its bytes are read.
     """
 
     path: str
     size: int
     layer: int
     by: int
+    entry: Entry = field(default=Entry("", Kind.FILE, 0), compare=False, repr=False)
 
 
 @dataclass(slots=True)
@@ -226,7 +228,7 @@ class _Merged:
         made = self._linked(entry, path) if entry.kind is Kind.HARDLINK else entry
         if made.kind is Kind.FILE and made is entry:
             tally.size += entry.size
-            self._stored[(entry.source, entry.offset)] = Hidden(path, entry.size, number, number)
+            self._stored[(entry.source, entry.offset)] = Hidden(path, entry.size, number, number, entry)
         made = made if made.path == path else made.moved(path)
         parent.children[name] = _Node(made, number, {} if made.kind is Kind.DIRECTORY else None)
 

@@ -1,6 +1,6 @@
 """The rules: load them from here."""
 
-load("//rules:providers.bzl", _BuildRootInfo = "BuildRootInfo", _CcInfo = "CcInfo", _CcToolchainInfo = "CcToolchainInfo", _CertificatesInfo = "CertificatesInfo", _DebInfo = "DebInfo", _FilesInfo = "FilesInfo", _GoInfo = "GoInfo", _GoToolchainInfo = "GoToolchainInfo", _GroupInfo = "GroupInfo", _ImageInfo = "ImageInfo", _JavaInfo = "JavaInfo", _JavaToolchainInfo = "JavaToolchainInfo", _JsInfo = "JsInfo", _NodeToolchainInfo = "NodeToolchainInfo", _OsReleaseInfo = "OsReleaseInfo", _PyInfo = "PyInfo", _PyToolchainInfo = "PyToolchainInfo", _RuntimeInfo = "RuntimeInfo", _RustInfo = "RustInfo", _RustToolchainInfo = "RustToolchainInfo", _UserInfo = "UserInfo")
+load("//rules:providers.bzl", _BuildRootInfo = "BuildRootInfo", _CcInfo = "CcInfo", _CcToolchainInfo = "CcToolchainInfo", _CertificatesInfo = "CertificatesInfo", _DebInfo = "DebInfo", _FilesInfo = "FilesInfo", _GoInfo = "GoInfo", _GoToolchainInfo = "GoToolchainInfo", _GroupInfo = "GroupInfo", _ImageInfo = "ImageInfo", _JavaInfo = "JavaInfo", _JavaToolchainInfo = "JavaToolchainInfo", _JsInfo = "JsInfo", _NodeToolchainInfo = "NodeToolchainInfo", _OsReleaseInfo = "OsReleaseInfo", _PolicyInfo = "PolicyInfo", _PyInfo = "PyInfo", _PyToolchainInfo = "PyToolchainInfo", _RuntimeInfo = "RuntimeInfo", _RustInfo = "RustInfo", _RustToolchainInfo = "RustToolchainInfo", _UserInfo = "UserInfo")
 load("//rules/private:accounts.bzl", _group = "group", _user = "user")
 load("//rules/private:build_root.bzl", _build_root = "build_root")
 load("//rules/private:cc.bzl", _cc_binary = "cc_binary", _cc_library = "cc_library", _cc_test = "cc_test")
@@ -13,6 +13,7 @@ load("//rules/private:image_test.bzl", _image_test = "image_test")
 load("//rules/private:index.bzl", _distroless_index = "distroless_index")
 load("//rules/private:java.bzl", _java_binary = "java_binary", _java_import = "java_import", _java_library = "java_library", _java_test = "java_test")
 load("//rules/private:javascript.bzl", _js_binary = "js_binary", _js_library = "js_library", _js_test = "js_test", _npm_packages = "npm_packages")
+load("//rules/private:policy.bzl", _image_policy = "image_policy")
 load("//rules/private:python.bzl", _py_binary = "py_binary", _py_library = "py_library", _py_requirements = "py_requirements", _py_test = "py_test")
 load("//rules/private:run_binary.bzl", _run_binary = "run_binary")
 load("//rules/private:rust.bzl", _rust_binary = "rust_binary", _rust_library = "rust_library", _rust_proc_macro = "rust_proc_macro", _rust_test = "rust_test")
@@ -35,6 +36,7 @@ go_binary = _go_binary
 go_library = _go_library
 go_test = _go_test
 group = _group
+image_policy = _image_policy
 image_sbom = _image_sbom
 image_test = _image_test
 java_binary = _java_binary
@@ -74,6 +76,7 @@ JavaToolchainInfo = _JavaToolchainInfo
 JsInfo = _JsInfo
 NodeToolchainInfo = _NodeToolchainInfo
 OsReleaseInfo = _OsReleaseInfo
+PolicyInfo = _PolicyInfo
 PyInfo = _PyInfo
 PyToolchainInfo = _PyToolchainInfo
 RuntimeInfo = _RuntimeInfo

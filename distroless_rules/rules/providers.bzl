@@ -176,6 +176,16 @@ CertificatesInfo = provider(
     fields = {"files": "PEM files."},
 )
 
+PolicyInfo = provider(
+    doc = "What images are held to.",
+    fields = {
+        "waive": "From a check, or a check and a glob, to the reason for which it may be.",
+        "levels": "From a check to what its findings count for.",
+        "max_size": "What an image's files may have in all, as text; empty for any size.",
+        "max_files": "How many files and links an image may have; 0 for any number.",
+    },
+)
+
 ImageInfo = provider(
     doc = "An image.",
     fields = {
@@ -186,6 +196,7 @@ ImageInfo = provider(
         "report": "What is in it and why.",
         "platform": "What it is for.",
         "tree": "A directory File: its files, laid out where somebody needs them.",
+        "findings": "What the checks of the policy find in it.",
         "sboms": "Its bills of materials: from the format, as `image_sbom` has it, to the File.",
     },
 )

@@ -190,4 +190,4 @@ class _Inputs:
         return file
 
 
-TOOL = Tool("Compose", "17", _perform)
+TOOL = Tool("Compose", "19", _perform)

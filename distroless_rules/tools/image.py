@@ -1,8 +1,8 @@
 """Image: the descriptors of layers and what a BUILD file says of an image in; its config and manifest out.
 
-Inputs: ``layer/<n>``, as the tool ``Layer`` describes it; ``report``, as the tool ``Compose`` gives it. Parameters:
-``platform`` and those attributes of ``distroless_image`` that a config or manifest holds; ``history``, what is in each
-layer.
+Inputs: ``layer/<n>``, as the tool ``Layer`` describes it; ``report``, as the tool ``Compose`` gives it; ``verdict``, as
+the tool ``Policy`` gives it: an image that does not pass is not written. Parameters: ``platform`` and those attributes
+of ``distroless_image`` that a config or manifest holds; ``history``, what is in each layer.
 
 Outputs: ``config``, ``manifest``; ``descriptor``, by which an index names the manifest.
 """
@@ -18,6 +18,7 @@ from distroless_rules.oci import document
 from distroless_rules.oci.config import Config, History
 from distroless_rules.oci.descriptor import CONFIG, MANIFEST, Descriptor
 from distroless_rules.oci.manifest import Manifest
+from distroless_rules.policy import verdict
 from distroless_rules.tools import image_options
 from distroless_rules.tools.tool import InputFile, Tool, Workbench
 from distroless_rules.values.digest import Digest
@@ -28,6 +29,10 @@ __all__ = ["TOOL"]
 
 def _perform(bench: Workbench) -> None:
     given = bench.parameters
+    if "verdict" in bench.inputs:
+        held = verdict.Verdict.load(bench.inputs["verdict"].path.read_bytes())
+        if not held.passes:
+            raise verdict.error(held)
     layers = [_read(file) for name, file in bench.inputs.items() if name.startswith("layer/")]
     titles = given.get("history") or []
     if len(titles) != len(layers):

@@ -59,7 +59,7 @@ def test_an_image_is_named_with_its_digest_and_size(commands: Commands) -> None:
     assert (ran.status, ran.out) == (0, "")
     lines = _plain(ran.err).splitlines()
     assert re.fullmatch(r"  distroless-out/image <digest> \(\d+(\.\d)? k?B\)", lines[0])
-    assert lines[1] == "1 target, 5 actions: 5 run, 0 cached (<seconds>)"
+    assert lines[1] == "1 target, 8 actions: 8 run, 0 cached (<seconds>)"
     assert (commands.root / "distroless-out/image/index.json").is_file()
 
 
@@ -97,7 +97,7 @@ def test_a_build_file_that_changes_nothing(commands: Commands) -> None:
     before = _digest(commands)
     (commands.root / "BUILD").write_text((commands.root / "BUILD").read_text("utf-8") + "# a comment\n", "utf-8")
     ran = commands.run("build", "//:image")
-    assert _plain(ran.err).splitlines()[-1] == "1 target, 5 actions: 0 run, 5 cached (<seconds>)"
+    assert _plain(ran.err).splitlines()[-1] == "1 target, 8 actions: 0 run, 8 cached (<seconds>)"
     assert _digest(commands) == before
 
 
@@ -247,7 +247,7 @@ def test_another_image_of_the_same_debs_unpacks_none(debs: Scene) -> None:
     )
     ran = debs.run("build", "//:twin")
     assert ran.status == 0, ran.err
-    assert " 1 run, " in ran.err
+    assert " 2 run, " in ran.err, "its verdict, and its manifest"
     assert "fetched" not in ran.err
 
 

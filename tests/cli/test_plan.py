@@ -136,6 +136,8 @@ _IMAGE = """\
       ├─ facts                         may run
       ├─ mentions                      to run
       ├─ compose                       may run
+      ├─ screen                        may run
+      ├─ findings                      may run
       ├─ layer 00                      may run
       │     libpython3.13-minimal libpython3.13-stdlib python3.13
       ├─ layer 01                      may run
@@ -147,9 +149,10 @@ _IMAGE = """\
       ├─ layer system                  may run
       ├─ layer app                     may run
       │     app/app.conf app/main.py
+      ├─ policy                        may run
       └─ image                         may run
 
-24 actions: 0 cached, 8 to run, 16 may run (it depends on what runs before); 6 debs to fetch (6.6 MB)
+33 actions: 0 cached, 8 to run, 25 may run (it depends on what runs before); 6 debs to fetch (6.6 MB)
 """
 
 
@@ -164,7 +167,8 @@ def test_what_was_built_is_cached(commands: Commands) -> None:
     drawing = _IMAGE.replace("WriteFile       to run", "WriteFile       cached")
     drawing = drawing.replace("ExpandTemplate  may run", "ExpandTemplate  cached")
     drawing = drawing.replace("facts                         may run", "facts                         to run")
-    drawing = drawing.replace("0 cached, 8 to run, 16", "2 cached, 8 to run, 14")
+    drawing = drawing.replace("screen                        may run", "screen                        to run")
+    drawing = drawing.replace("0 cached, 8 to run, 25", "2 cached, 9 to run, 22")
     assert _plan(commands, "//app:image").out == drawing
 
 
@@ -221,11 +225,14 @@ def test_json(commands: Commands) -> None:
     assert states == [
         ("WriteFile", "to run"),
         ("ExpandTemplate", "may run"),
-        *[unpack, ("Facts", "may run")] * 6,
+        *[unpack, ("Facts", "may run"), ("Screen", "may run")] * 6,
         ("Facts", "may run"),
         ("Mentions", "to run"),
         ("Compose", "may run"),
+        ("Screen", "may run"),
+        ("Findings", "may run"),
         *[layer] * 6,
+        ("Policy", "may run"),
         ("Image", "may run"),
     ]
     assert document["downloads"][0] == {"path": "trixie/pool/libc6.deb", "size": 2_850_000, "sha256": "a" * 64}
@@ -257,21 +264,30 @@ digraph plan {
     a2 [label="Reading the files of //app:small", fillcolor=lightyellow];
     a3 [label="Reading the imports of //app:small", fillcolor=lightyellow];
     a4 [label="Composing //app:small (0 debs)", fillcolor=lightyellow, style="filled,dashed"];
-    a5 [label="Writing layer system of //app:small", fillcolor=lightyellow, style="filled,dashed"];
-    a6 [label="Writing layer app of //app:small", fillcolor=lightyellow, style="filled,dashed"];
-    a7 [label="Writing the manifest of //app:small", fillcolor=lightyellow, style="filled,dashed"];
+    a5 [label="Screening the files of //app:small", fillcolor=lightyellow];
+    a6 [label="Examining //app:small", fillcolor=lightyellow, style="filled,dashed"];
+    a7 [label="Writing layer system of //app:small", fillcolor=lightyellow, style="filled,dashed"];
+    a8 [label="Writing layer app of //app:small", fillcolor=lightyellow, style="filled,dashed"];
+    a9 [label="Holding //app:small to its policy", fillcolor=lightyellow, style="filled,dashed"];
+    a10 [label="Writing the manifest of //app:small", fillcolor=lightyellow, style="filled,dashed"];
   }
   a0 -> a1;
   a1 -> a2 [style=bold];
   a2 -> a4;
   a1 -> a4 [style=bold];
   a3 -> a4;
-  a4 -> a5;
-  a1 -> a6 [style=bold];
+  a1 -> a5 [style=bold];
+  a2 -> a6;
   a4 -> a6;
-  a5 -> a7;
-  a6 -> a7;
+  a5 -> a6;
   a4 -> a7;
+  a1 -> a8 [style=bold];
+  a4 -> a8;
+  a6 -> a9;
+  a7 -> a10;
+  a8 -> a10;
+  a4 -> a10;
+  a9 -> a10;
 }
 """
     )
@@ -322,4 +338,4 @@ def test_a_drawing_fits_into_a_hundred_columns(tmp_path: Path) -> None:
     assert ran.status == 0
     lines = ran.out.splitlines()
     assert all(len(line) <= 100 for line in lines[1:])
-    assert [sum(word in line for line in lines) for word in ("to run", "may run")] == [30 + 1, 5 + 1]
+    assert [sum(word in line for line in lines) for word in ("to run", "may run")] == [30 + 1, 8 + 1]

@@ -35,6 +35,7 @@ FILES = {
             entrypoint = ["/bin/busybox", "sh", "-c"],
             cmd = ["echo said by cmd"],
             env = {"FROM": "image"},
+            waive = {"*": "it is to be looked at from inside"},
         )
 
         distroless_image(
@@ -42,6 +43,7 @@ FILES = {
             contents = [":programs"],
             entrypoint = ["/bin/bash"],
             allow_missing = ["/bin/bash"],
+            waive = {"*": "it is to be looked at from inside"},
         )
         """,
 }

@@ -35,10 +35,12 @@ distroless_image(
 )
 """
 DEBS = (
-    make_deb("0755 usr/bin/small = program\\n\nusr/bin/tiny -> small", {"Depends": "libsmall"}),
-    make_deb("usr/lib/libsmall.so.1 = library\\n\netc/small.conf = x", {"Package": "libsmall"}, compression="zstd"),
-    make_deb("usr/share/other/text = other\\n", {"Package": "other"}),
-)
+    make_deb("0755 usr/bin/small = program\\n\nusr/bin/tiny -> small\nusr/share/doc/small/copyright = free",
+             {"Depends": "libsmall"}),
+    make_deb("usr/lib/libsmall.so.1 = library\\n\netc/small.conf = x\nusr/share/doc/libsmall/copyright = free",
+             {"Package": "libsmall"}, compression="zstd"),
+    make_deb("usr/share/other/text = other\\n\nusr/share/doc/other/copyright = free", {"Package": "other"}),
+)  # fmt: skip
 
 
 ROOT = Path(__file__).parents[2]

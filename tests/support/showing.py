@@ -37,6 +37,11 @@ __all__ = ["LOAD", "Showing"]
 _DEFINITIONS = Path(__file__).parents[2] / "distroless_rules/rules/defs.bzl"
 _RULES = re.findall(r"^([a-z]\w*) = ", _DEFINITIONS.read_text("utf-8"), re.MULTILINE)
 LOAD = f'load("@distroless_rules//rules:defs.bzl", {", ".join(json.dumps(name) for name in _RULES)})\n'
+POLICY = """load("@distroless_rules//rules:defs.bzl", "image_policy")
+package(default_visibility = ["//visibility:public"])
+image_policy(name = "shown", waive = {"*": "what is shown are the rules"})
+toolchain(name = "policy", toolchain = ":shown", toolchain_type = "@distroless_rules//toolchains:policy")
+"""
 DEBS = (
     make_deb("usr/lib/os-release = ID=debian\\nVERSION_ID=13\\n\netc/os-release -> ../usr/lib/os-release",
              {"Package": "base-files", "Architecture": "all"}),
@@ -68,14 +73,15 @@ class Showing:
             archive.add(deb)
         archive.publish("trixie")
         self._usual: frozenset[str] = frozenset()
-        self._settings = f'[workspace]\nname = "w"\n\n{archive.table(uris=[archive.uri])}'
+        # Small debs have no licences, and cases show what is right by the rules and not by the policy.
+        self._settings = f'[workspace]\nname = "w"\ntoolchains = ["//policy"]\n\n{archive.table(uris=[archive.uri])}'
 
     def shown(self, title: str, text: str) -> str:
         """Build everything in a workspace, and show what the title asks for after its colon, ``;`` between words."""
         files = files_in(text)
         files["BUILD"] = LOAD + files.get("BUILD", "")
         with tempfile.TemporaryDirectory(dir=self._folder) as folder:
-            commands = Commands(Path(folder), {"distroless.toml": self._settings, **files})
+            commands = Commands(Path(folder), {"distroless.toml": self._settings, "policy/BUILD": POLICY, **files})
             commands.cache = self._folder / "cache"
             ran = commands.run("build", "--platform=linux/amd64", "--define=x=1", "//...")
             if ran.status:

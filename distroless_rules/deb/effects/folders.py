@@ -1,5 +1,8 @@
 """The folders that every program expects, with the modes and owners that they have on a Debian system.
 
+But for two: of an image's folders everybody may write to /tmp alone. What is kept over restarts in /var/tmp, and the
+locks of devices in /run/lock, have no meaning in a container.
+
 Source: base-files' entries and postinst; hier(7).
 """
 
@@ -20,7 +23,7 @@ HIERARCHY: Mapping[str, int] = {
     "proc": 0o755,
     "root": 0o700,
     "run": 0o755,
-    "run/lock": 0o1777,
+    "run/lock": 0o755,
     "sys": 0o755,
     "tmp": 0o1777,
     "usr": 0o755,
@@ -31,7 +34,7 @@ HIERARCHY: Mapping[str, int] = {
     "var/cache": 0o755,
     "var/lib": 0o755,
     "var/log": 0o755,
-    "var/tmp": 0o1777,
+    "var/tmp": 0o755,
 }
 """Path -> mode."""
 
@@ -55,7 +58,7 @@ def _folders(scene: Scene) -> Iterator[Change]:
 
 FOLDERS = Effect(
     "folders",
-    "The folders of the file system hierarchy are there: /tmp and /var/tmp at 1777, /root at 0700, places to mount "
+    "The folders of the file system hierarchy are there: /tmp at 1777, /root at 0700, places to mount "
     "/proc, /sys and /dev on, and a home at 0700 for nonroot and each declared user.",
     _folders,
 )

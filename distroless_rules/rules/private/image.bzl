@@ -1,8 +1,9 @@
 """`distroless_image`: debs and files become an OCI image."""
 
-load("//rules:providers.bzl", "CertificatesInfo", "DebInfo", "FilesInfo", "GroupInfo", "ImageInfo", "OsReleaseInfo", "RuntimeInfo", "UserInfo")
+load("//rules:providers.bzl", "CertificatesInfo", "DebInfo", "FilesInfo", "GroupInfo", "ImageInfo", "OsReleaseInfo", "PolicyInfo", "RuntimeInfo", "UserInfo")
 load("//rules/private:files.bzl", "file_rows")
 load("//rules/private:layers.bzl", "deb_layers", "sum_of", "weight")
+load("//rules/private:policy.bzl", "find", "hold")
 load("//rules/private:roots.bzl", "offered", "put_together", "read_files")
 load("//rules/private:sbom.bzl", "sboms")
 
@@ -89,13 +90,21 @@ def _debs(items):
     """Those of `exclude` or `keep` that are debs and no paths."""
     return [item for item in items if not item.startswith("/")]
 
+def _read_all(ctx, found, mnemonic):
+    """Has what the image's targets declare read for another purpose than the gate's; gives names of inputs and Files."""
+    made = {}
+    files = [each for each in found.entries if each.kind == "file"]
+    trees = {each.file: True for each in found.entries if each.kind == "tree"}
+    read_files(ctx, ctx.label.name, made, mnemonic, files, list(trees))
+    return made
+
 def _named_debs(ctx, closure):
     """The debs that `contents` names; of others only what is reached is needed."""
     named = [dep[DebInfo].name for dep in ctx.attr.contents if DebInfo in dep]
     return sorted(named + [deb.name for deb in closure.debs if not deb.archive])
 
 def _compose(ctx, found, closure, layers, config):
-    """Decides every path of the image; gives the recipes of its layers, and the archives of debs that are offered."""
+    """Decides every path of the image; gives recipes of layers, archives of debs that are offered, and what the policy judges."""
     inputs = {}
     placed = [each.file for each in found.entries if each.file != None]
     offers = offered(ctx, placed, inputs, _debs(ctx.attr.exclude), _debs(ctx.attr.keep))
@@ -155,7 +164,8 @@ def _compose(ctx, found, closure, layers, config):
         progress_message = "Composing %s (%d debs)" % (ctx.label.canonical, len(closure.debs)),
     )
     _unreached(ctx, closure, outputs, inputs, mentions | offers.mentions, gate)
-    return outputs, offers
+    findings = find(ctx, closure, offers.debs, outputs, inputs | _read_all(ctx, found, "Screen"), found, config, gate)
+    return outputs, offers, findings
 
 def _layer(ctx, name, recipe, blobs, kib, offers = []):
     """Writes one layer of about `kib` KiB; gives its blob and descriptor."""
@@ -183,7 +193,7 @@ def _layers(ctx, found, closure, config):
         fail("a layer_budget of %d is too small; debs, system files and files of no deb need %d layers here" % (ctx.attr.layer_budget, least))
     debs = {deb.name: deb for deb in closure.debs}
     groups = deb_layers(closure.debs, max(1, ctx.attr.layer_budget - 2))
-    composed, offers = _compose(ctx, found, closure, groups, config)
+    composed, offers, findings = _compose(ctx, found, closure, groups, config)
     layers = []
     for at, names in enumerate(groups):
         kib = sum_of([weight(debs[name]) for name in names])
@@ -197,15 +207,7 @@ def _layers(ctx, found, closure, config):
     blobs = [deb.tree for deb in closure.debs + closure.base] + offers.trees + [composed["generated"]]
     tree = put_together(ctx, ctx.label.name + ".tree", composed, blobs, found.entries, folders = ["dev", "proc", "sys", "tmp"])
     accounted = struct(debs = closure.debs + [deb for deb in offers.debs if deb.name not in debs], base = closure.base)
-    return layers, composed, blobs, tree, accounted
-
-def _checksums(ctx, found):
-    """Has what the image's targets declare hashed, for bills of materials."""
-    made = {}
-    files = [each for each in found.entries if each.kind == "file"]
-    trees = {each.file: True for each in found.entries if each.kind == "tree"}
-    read_files(ctx, ctx.label.name, made, "Checksums", files, list(trees))
-    return made
+    return layers, composed, blobs, tree, accounted, findings
 
 def _user_number(name, users):
     """The number of an account that the BUILD files declare; other names are the debs' and stay names."""
@@ -228,26 +230,27 @@ def _distroless_image(ctx):
         keep = _debs(ctx.attr.keep),
     )
     config = {
+        "user": _user_config(ctx.attr.user, found.users),
+        "labels": ctx.attr.labels,
+        "exposed_ports": ctx.attr.exposed_ports,
+        "stop_signal": ctx.attr.stop_signal,
         "entrypoint": ctx.attr.entrypoint or (binary.entrypoint if binary else []),
         "cmd": ctx.attr.cmd,
         "env": {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"} | (binary.env if binary else {}) | ctx.attr.env,
         "workdir": ctx.attr.workdir,
         "volumes": ctx.attr.volumes,
     }
-    layers, composed, sources, tree, accounted = _layers(ctx, found, closure, config)
+    layers, composed, sources, tree, accounted, findings = _layers(ctx, found, closure, config)
     report = composed["report"]
+    held = hold(ctx, findings)
     outputs = {part: ctx.actions.declare_file("%s.%s" % (ctx.label.name, part)) for part in ("config", "manifest", "descriptor")}
     ctx.actions.tool(
         mnemonic = "Image",
-        inputs = {"layer/" + _two_digits(at): layer.descriptor for at, (_, layer) in enumerate(layers)} | {"report": report},
+        inputs = {"layer/" + _two_digits(at): layer.descriptor for at, (_, layer) in enumerate(layers)} | {"report": report, "verdict": held.verdict},
         outputs = outputs,
         parameters = config | {
             "platform": ctx.platform.name,
-            "user": _user_config(ctx.attr.user, found.users),
-            "labels": ctx.attr.labels,
             "annotations": ctx.attr.annotations,
-            "exposed_ports": ctx.attr.exposed_ports,
-            "stop_signal": ctx.attr.stop_signal,
             "created": ctx.attr.created,
             "author": ctx.attr.author,
             "history": [title for title, _ in layers],
@@ -257,7 +260,7 @@ def _distroless_image(ctx):
     blobs = [layer.blob for _, layer in layers]
     return [
         DefaultInfo(files = depset([outputs["manifest"]])),
-        OciLayoutInfo(descriptor = outputs["descriptor"], blobs = [outputs["manifest"], outputs["config"]] + blobs, report = report),
+        OciLayoutInfo(descriptor = outputs["descriptor"], blobs = [outputs["manifest"], outputs["config"]] + blobs, report = report, beside = {".policy.json": held.verdict, ".policy.sarif": held.sarif}),
         ImageInfo(
             manifest = outputs["manifest"],
             config = outputs["config"],
@@ -266,12 +269,13 @@ def _distroless_image(ctx):
             report = report,
             platform = ctx.platform.name,
             tree = tree,
+            findings = findings,
             sboms = sboms(
                 ctx,
                 accounted,
                 composed,
                 sources + [each.file for each in found.entries if each.file != None],
-                _checksums(ctx, found),
+                _read_all(ctx, found, "Checksums"),
                 outputs["config"],
                 outputs["descriptor"],
             ),
@@ -305,6 +309,8 @@ distroless_image = rule(
         "default_accounts": attr.bool(default = True, doc = "Whether root and nonroot are there."),
         "layer_budget": attr.int(default = 10, doc = "How many layers the image may have: one for the system's own files, one for files of no deb, the others for debs."),
         "closure": attr.string(default = "packages", values = ["packages", "files"], doc = "What debs bring that are there only because others need them: all their files, or those that are reached from the program and from what `contents` names."),
+        "policy": attr.label(default = "@distroless_rules//toolchains:policy", providers = [PolicyInfo], stage = "build", doc = "What the image is held to: an `image_policy`. Left out: the one that distroless.toml registers, else every check, no waiver and no budget (docs/policy.md)."),
+        "waive": attr.string_dict(doc = "What the policy lets pass in this image, and why: from a check, or `check:/path/*`, to the reason (docs/policy.md)."),
         "compression": attr.string(default = "gzip", values = ["gzip", "zstd", "none"], doc = "How layers are compressed."),
     },
     provides = [ImageInfo],

@@ -3,7 +3,7 @@
 load("//rules:providers.bzl", "RuntimeInfo")
 load("//rules/private:files.bzl", "file_rows")
 
-_DOING = {"Checksums": "Hashing the files", "Facts": "Reading the files", "Mentions": "Reading the imports"}
+_DOING = {"Checksums": "Hashing the files", "Facts": "Reading the files", "Mentions": "Reading the imports", "Screen": "Screening the files"}
 
 # What a sandbox mounts something on is empty.
 MOUNTED = ["build", "dev", "proc", "sys", "tmp"]
@@ -41,7 +41,7 @@ def read_files(ctx, name, inputs, mnemonic, files, trees, first = 0):
         ctx: the rule's.
         name: what the outputs' names begin with.
         inputs: those of the tool Compose; what was read is added.
-        mnemonic: "Facts", "Mentions" or "Checksums".
+        mnemonic: "Facts", "Mentions", "Checksums" or "Screen".
         files: entries, as FilesInfo has them, of single files.
         trees: directory Files.
         first: the number of the first output.
