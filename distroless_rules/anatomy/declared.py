@@ -92,7 +92,7 @@ def declare(anatomy: Anatomy) -> Declared:
     return Declared(
         files,
         links,
-        _folders(anatomy, {path for each in (files, links) for path in each}, {each.home for each in users}),
+        _folders(anatomy, {each.home for each in users}),
         users,
         tuple(accounts.groups(users)),
         tuple(name for name in roots if ":" not in name),
@@ -104,23 +104,19 @@ def declare(anatomy: Anatomy) -> Declared:
     )
 
 
-def _folders(anatomy: Anatomy, files: set[str], homes: set[str]) -> dict[str, Entry]:
+def _folders(anatomy: Anatomy, homes: set[str]) -> dict[str, Entry]:
     """Give folders of no deb that are empty or not as a build would make them, and those given to an account."""
-    full = {path.rpartition("/")[0] for path in files}
     found = {}
     for path, entry in anatomy.view.entries.items():
         if entry.kind is not Kind.DIRECTORY or f"/{path}" in homes or is_left(f"{path}/x"):
             continue
         if _USUAL.fullmatch(path) and entry.uid == 0:
             continue
-        owned = path in anatomy.database.owners
         given = entry.uid in _HUMAN or entry.gid in _HUMAN
-        if owned and not given:
+        if path in anatomy.database.owners and not given:
             continue
         plain = (entry.mode, entry.uid, entry.gid) == (0o755, 0, 0)
-        inside = any(each == path or each.startswith(f"{path}/") for each in full) if plain and not owned else True
-        empty = path not in anatomy.view.children
-        if (given or not plain or empty) and (owned or inside or empty):
+        if given or not plain or path not in anatomy.view.children:
             found[path] = entry
     return found
 
