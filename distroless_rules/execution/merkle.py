@@ -91,7 +91,9 @@ class Builder:
         Raises:
             FormatError: if something else stands there, or above it.
         """
-        self._folder(path)
+        above, _, name = path.rpartition("/")
+        if not path or not isinstance(self._folder(above).get(name), DirectoryNode):
+            self._folder(path)
 
     def file(self, path: str, digest: Digest, executable: bool) -> None:
         """Put a file."""

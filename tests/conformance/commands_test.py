@@ -11,13 +11,14 @@ import shutil
 import tarfile
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from distroless_rules.actions.artifact import Artifact
-from distroless_rules.actions.command import ROOT
-from distroless_rules.errors import ActionError, Interrupted
+from distroless_rules.actions.command import ROOT, Command, execution_path
+from distroless_rules.errors import ActionError, Interrupted, TestError
 from distroless_rules.values.digest import Digest
 from tests.support import busybox, engines
 from tests.support.commands import made, root_of, run, tree
@@ -212,6 +213,20 @@ def test_what_a_command_prints_is_kept(shop: Workshop, root: bytes) -> None:
         result = parts.executor.execute(what, {ROOT: Digest.of(root)})
         assert result.printed == Digest.of(b"warning\n")
         assert not parts.store.missing([result.printed])
+
+
+@pytest.mark.parametrize("status", [0, 3])
+def test_what_a_test_prints_is_its_log(shop: Workshop, root: bytes, status: int) -> None:
+    log = made("a", "log")
+    declared = run("a", f"echo tested; exit {status}", tree(root), (), [log])
+    command = replace(Command.load(declared.parameters), log=execution_path(log))
+    done = shop.build([replace(declared, parameters=command.dump())], log)
+    if status:
+        (failure,) = done.outcome.failures
+        assert isinstance(failure.error, TestError)
+        assert (failure.error.cause, failure.error.printed) == ("exit status 3", "tested")
+    else:
+        assert shop.read(done, log) == b"tested\n"
 
 
 def test_an_interruption_ends_it(shop: Workshop, root: bytes) -> None:

@@ -84,6 +84,17 @@ def test_a_tree_is_known_by_its_root_alone_where_it_is_grafted() -> None:
     assert composed.files == {ONE}
 
 
+def test_a_folder_that_is_known_by_its_root_stays_what_it_is() -> None:
+    root = of_entries([Entry("tmp/x", Kind.FILE, 0o644, size=3, sha256=ONE.hash), Entry.directory("dev")])
+    builder = Builder(root.top())
+    for name in ("tmp", "dev", "proc"):
+        builder.folder(name)
+    builder.file("dev/null", ONE, executable=False)
+    assert shown(builder.seal()) == ["dev/", "dev/null 3", "proc/", "tmp/"]
+    with pytest.raises(FormatError):
+        builder.file("tmp/y", ONE, executable=False)
+
+
 @pytest.mark.parametrize("path", ["usr/gcc", "usr/gcc/x", "tree", "tree/x"])
 def test_nothing_stands_where_something_stands(path: str) -> None:
     builder = Builder()
