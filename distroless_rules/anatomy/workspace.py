@@ -17,6 +17,7 @@ from pathlib import Path
 from distroless_rules.anatomy.anatomy import Anatomy
 from distroless_rules.anatomy.archive import Suites, suites_of
 from distroless_rules.anatomy.declared import Declared
+from distroless_rules.anatomy.waivers import waivers
 from distroless_rules.errors import LabelError, RequestError
 from distroless_rules.values.label import Label
 from distroless_rules.values.tree import Entry
@@ -197,6 +198,8 @@ def _image(anatomy: Anatomy, declared: Declared, suites: Suites, contents: list[
     fields += [("timezone", _quoted(declared.timezone))] if declared.timezone else []
     fields += [("exclude", _list(f"/{path}" for path in declared.changed))] if declared.changed else []
     fields += [("allow_missing", _list(declared.waived))] if declared.waived else []
+    waived = waivers(anatomy, declared)
+    fields += [("waive", _dict(waived))] if waived else []
     lines = list(_rule("distroless_image", "image", fields))
     yield lines[0]
     yield from (f"# {_comment(note)}" for note in notes(anatomy, declared))
@@ -217,6 +220,8 @@ def notes(anatomy: Anatomy, declared: Declared) -> Iterator[str]:
         yield "Files of debs that were changed are the application's; exclude takes those of the debs out of the way."
     if declared.waived:
         yield "allow_missing names what files want and the image did not have either, or that nothing starts."
+    if waivers(anatomy, declared):
+        yield "waive names checks of the hardening policy that the image does not pass, or may not; mend what you can."
     for name in anatomy.idle:
         yield f"{name} was installed by name, and nothing leads to it; name it in contents if the program needs it."
     for name in declared.foreign:
