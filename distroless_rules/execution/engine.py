@@ -19,6 +19,7 @@ from distroless_rules.execution.pool import Job
 from distroless_rules.execution.uploads import Part
 from distroless_rules.storage import operations, wire
 from distroless_rules.storage.faults import Code, RemoteError
+from distroless_rules.storage.messages import ActionResult
 from distroless_rules.storage.operations import ExecuteResponse, Operation
 from distroless_rules.storage.remote import Receiver
 from distroless_rules.storage.remote_grpc import GrpcCache
@@ -106,6 +107,15 @@ class GrpcEngine:
                 cause = f"it does not hold {digest.oci}, which it named"
                 raise RemoteError(self._doing("read a blob of"), cause, Code.NOT_FOUND) from error
         receiver.end()
+
+    def find(self, action: Digest) -> ActionResult | None:
+        """Give the result that it remembers of an action (see ``remote.Engine``)."""
+        try:
+            return self._cache.find(action)
+        except RemoteError as error:
+            if error.code is Code.UNIMPLEMENTED:  # it executes, and lets nobody look
+                return None
+            raise
 
     def execute(self, action: Digest, skip_cache: bool, check: Callable[[], None]) -> ExecuteResponse:
         """Have an action executed (see ``remote.Engine``)."""

@@ -8,7 +8,6 @@ whoever wraps this decides what is done then.
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Container, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
@@ -16,7 +15,7 @@ from typing import Protocol
 from distroless_rules.actions.action import Action
 from distroless_rules.actions.artifact import Root
 from distroless_rules.actions.command import Command
-from distroless_rules.errors import FormatError, TrustError
+from distroless_rules.errors import ActionError, FormatError, TrustError
 from distroless_rules.execution import events, failing
 from distroless_rules.execution.gathering import Source, gather
 from distroless_rules.execution.key import key
@@ -50,6 +49,13 @@ class Engine(Source, Protocol):
 
         Raises:
             RemoteError: if it does not.
+        """
+
+    def find(self, action: Digest) -> Result | None:
+        """Give the result that it remembers of an action, None if there is none.
+
+        Raises:
+            RemoteError: if it cannot be asked.
         """
 
     def execute(self, action: Digest, skip_cache: bool, check: Callable[[], None]) -> ExecuteResponse:
@@ -128,17 +134,37 @@ class RemoteExecutor:
             RemoteError: if the engine does not do it, or what it says cannot be.
             FormatError: if the action cannot be said in the API.
         """
-        begun = time.monotonic_ns()
+        skip = action in self._again
         try:
-            named, response = self._performed(action, inputs)
+            self._engine.ready()
+            name = key(action, inputs, VERSION)
+            named = compose(action, name, inputs, self._files(action, inputs), self._roots, self._properties)
+            remembered = None if skip else self._remembered(action, inputs, named)
+            return remembered or self._finished(action, inputs, named, self._run(action, named, skip))
         except (OSError, TrustError, RemoteError) as error:
             self._recheck(action, inputs)  # an input that is gone or other now is what was stumbled over
             if isinstance(error, OSError):
                 raise folder.refused(f"read an input of {action.mnemonic} for {action.owner}", error) from error
             raise
+
+    def _remembered(self, action: Action, inputs: Mapping[str, Digest], named: RemoteAction) -> ActionResult | None:
+        """Take a result that the engine remembers; one that does not hold counts for nothing."""
+        result = self._engine.find(named.digest)
+        if result is None or result.exit_code:
+            return None
+        try:
+            return self._finished(action, inputs, named, ExecuteResponse(result, cached_result=True))
+        except (RemoteError, ActionError):
+            self._recheck(action, inputs)
+            return None
+
+    def _finished(
+        self, action: Action, inputs: Mapping[str, Digest], named: RemoteAction, response: ExecuteResponse
+    ) -> ActionResult:
+        """Take what became of an action."""
         self._recheck(action, inputs)
         command, result = Command.load(action.parameters), response.result or Result()
-        spent = _spent(result) or (time.monotonic_ns() - begun) // 1_000_000
+        spent = _spent(result)
         timed_out = response.status is not None and response.status.code == Code.DEADLINE_EXCEEDED
         size = _size(result)
         if timed_out or size > failing.OUTPUT or result.exit_code:
@@ -147,17 +173,11 @@ class RemoteExecutor:
             raise failing.error(
                 action, command, failing.Ending(result.exit_code, limit, (printed, max(size, len(printed))), spent)
             )
-        return self._take(action, named, command.log, result, spent)
-
-    def _performed(self, action: Action, inputs: Mapping[str, Digest]) -> tuple[RemoteAction, ExecuteResponse]:
-        """Have an action performed; a failure that the engine remembers is none."""
-        self._engine.ready()
-        name = key(action, inputs, VERSION)
-        named = compose(action, name, inputs, self._files(action, inputs), self._roots, self._properties)
-        response = self._run(action, named, action in self._again)
-        if response.cached_result and response.result and response.result.exit_code:
-            response = self._run(action, named, skip_cache=True)
-        return named, response
+        taken = self._take(action, named, command.log, result, spent)
+        with self._guard:
+            self.hits += response.cached_result
+            self.runs += not response.cached_result
+        return taken
 
     def _recheck(self, action: Action, inputs: Mapping[str, Digest]) -> None:
         for each in action.inputs:
@@ -171,7 +191,10 @@ class RemoteExecutor:
         return {named.name: supply.open(named.artifact, inputs[named.name]).path for named in files}
 
     def _run(self, action: Action, named: RemoteAction, skip_cache: bool) -> ExecuteResponse:
-        """Have it executed; what the engine has lost meanwhile is given to it again, once."""
+        """Have it executed; what the engine has lost meanwhile is given to it again, once.
+
+        A failure that it remembers is none.
+        """
         for last in (False, True):
             self._uploads.provide(named, self._check, again=last)
             try:
@@ -184,7 +207,8 @@ class RemoteExecutor:
             if code in _LACKING and not last:
                 continue
             if code in (Code.OK, Code.DEADLINE_EXCEEDED) and response.result is not None:
-                self._count(response.cached_result)
+                if response.cached_result and response.result.exit_code and not skip_cache:
+                    return self._run(action, named, skip_cache=True)
                 return response
             break
         said = response.status.message if response.status else ""
@@ -214,11 +238,6 @@ class RemoteExecutor:
         wanted = [digest for raw, digest in parts if not raw and digest and digest != EMPTY]
         found = self._engine.read(wanted) if wanted else {}
         return b"".join(raw or (found.get(digest, b"") if digest else b"") for raw, digest in parts)
-
-    def _count(self, hit: bool) -> None:
-        with self._guard:
-            self.hits += hit
-            self.runs += not hit
 
     def _doing(self, action: Action) -> str:
         return f"have {self._engine.name} perform {action.mnemonic} for {action.owner}"

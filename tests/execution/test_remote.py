@@ -281,6 +281,35 @@ def test_a_failure_that_an_engine_remembers_counts_for_nothing(engine: Engine, p
     assert parts.executor.execute(what(), INPUTS).outputs == {OUT: Digest.of(b"made")}
 
 
+class Everything(dict[Digest, ActionResult]):
+    """An action cache that has one answer for all."""
+
+    def __init__(self, result: ActionResult) -> None:
+        super().__init__()
+        self.result = result
+
+    def __contains__(self, _: object) -> bool:
+        return True
+
+    def __getitem__(self, _: Digest) -> ActionResult:
+        return self.result
+
+
+def test_what_an_engine_remembers_is_taken_and_nothing_is_sent(engine: Engine, parts: Open) -> None:
+    engine.remembered = Everything(ActionResult((), (engine.folder(TOP, out=b"made"),)))
+    before = set(engine.blobs)
+    assert parts.executor.execute(what(), INPUTS).outputs == {OUT: Digest.of(b"made")}
+    assert (engine.executions(), set(engine.blobs)) == (0, before)
+
+
+@pytest.mark.parametrize("lie", LIES)
+def test_a_lie_that_an_engine_remembers_costs_an_execution(engine: Engine, parts: Open, lie: str) -> None:
+    engine.remembered = Everything(LIES[lie][0](engine))
+    engine.answer = lambda _: [engine.done(ActionResult((), (engine.folder(TOP, out=b"right"),)))]
+    assert parts.executor.execute(what(), INPUTS).outputs == {OUT: Digest.of(b"right")}
+    assert engine.executions() == 1
+
+
 def test_a_connection_that_breaks_is_taken_up_again(engine: Engine, parts: Open) -> None:
     def answer(_: Digest) -> Iterator[Operation]:
         yield Operation("the one")

@@ -54,6 +54,7 @@ class Engine:
         resume: what ``WaitExecution`` streams for the name of an operation.
         calls: the last part of each method that was called, in order.
         cancelled: the names of operations that were.
+        remembered: what its action cache holds.
         forged: blobs that are given other bytes when they are read.
     """
 
@@ -64,6 +65,7 @@ class Engine:
         self.resume: Callable[[str], Iterator[Operation] | list[Operation]] = lambda name: []
         self.calls: list[str] = []
         self.cancelled: list[str] = []
+        self.remembered: dict[Digest, ActionResult] = {}
         self.forged: dict[Digest, bytes] = {}
         self.stop = threading.Event()
 
@@ -111,6 +113,11 @@ class Engine:
                 self.put(each.data)
             rows.append(services.BlobStatus(each.digest, Status(0 if right else 3, "" if right else "wrong digest")))
         return services.BatchUpdateBlobsResponse(tuple(rows))
+
+    def find(self, request: services.GetActionResultRequest) -> ActionResult:
+        if request.action_digest not in self.remembered:
+            raise Refusal(grpc.StatusCode.NOT_FOUND)
+        return self.remembered[request.action_digest]
 
     def read_batch(self, request: services.BatchReadBlobsRequest) -> services.BatchReadBlobsResponse:
         rows = []
@@ -162,6 +169,7 @@ class _Handler(grpc.GenericRpcHandler):  # type: ignore[misc, unused-ignore]
             (services.FIND_MISSING, "unary_unary", lambda r: engine.find_missing(r)),
             (services.BATCH_UPDATE, "unary_unary", lambda r: engine.update(r)),
             (services.BATCH_READ, "unary_unary", lambda r: engine.read_batch(r)),
+            (services.GET_ACTION_RESULT, "unary_unary", lambda r: engine.find(r)),
             (services.READ, "unary_stream", engine.read),
             (services.WRITE, "stream_unary", engine.write),
             (operations.EXECUTE, "unary_stream", lambda r: engine.answer(r.action_digest)),
