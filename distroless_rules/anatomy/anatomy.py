@@ -139,7 +139,11 @@ def of(image: Opened, layers: Layers) -> Anatomy:
         return layers.bytes_of(entry, size) if entry is not None and entry.kind is Kind.FILE else b""
 
     database = packages.read(view, text)
-    left = system.left_over(view, database, layers.layer_of, text)
+    titles = [layer.title for layer in image.layers]
+    if database.kind == "status.d" and any(title.startswith("distroless-rules: ") for title in titles):
+        left = system.left_of_build(view, database, layers.layer_of, titles)
+    else:
+        left = system.left_over(view, database, layers.layer_of, text)
     own = {
         path
         for path, entry in view.entries.items()

@@ -77,7 +77,7 @@ class Needs:
         for named, why in self.runs.paths.items():
             if path in self._on_the_way(named):
                 return f"/{path}: {why}"
-        return f"/{by} leads to /{path}" if by else f"/{path} is started"
+        return f"/{by} leads to /{path}" if by else f"a link of the application leads to /{path}"
 
     def _on_the_way(self, path: str) -> tuple[str, ...]:
         trail = self.view.trail(path)

@@ -25,6 +25,7 @@ def document(anatomy: Anatomy) -> dict[str, Any]:
         "start": start.document(),
         "groups": {group.value: _group(anatomy, group) for group in Group},
         "debs": {name: _deb(anatomy, name) for name in anatomy.database.debs},
+        "roots": {group.value: list(names) for group, names in anatomy.grouped.roots.items()},
         "contents": list(anatomy.grouped.roots.get(Group.RUNTIME, ())),
         "cut": [list(row) for row in anatomy.grouped.cuts],
         "application": [f"/{_text(path)}" for path in sorted(anatomy.application)],
@@ -54,8 +55,7 @@ def document(anatomy: Anatomy) -> dict[str, Any]:
 def _group(anatomy: Anatomy, group: Group) -> dict[str, Any]:
     part = anatomy.total(group)
     debs = [name for name in anatomy.database.debs if anatomy.grouped.group(name) is group]
-    roots = [name for name in anatomy.grouped.roots.get(group, ()) if name in debs]
-    return {"debs": debs, "roots": roots, "files": part.files, "size": part.size, "kept": part.kept}
+    return {"debs": debs, "files": part.files, "size": part.size, "kept": part.kept}
 
 
 def _deb(anatomy: Anatomy, name: str) -> dict[str, Any]:

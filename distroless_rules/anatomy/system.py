@@ -8,14 +8,14 @@ names, and that came with its deb, was made by it.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from distroless_rules.anatomy.packages import Database, Text
 from distroless_rules.closure.view import View
 from distroless_rules.values.tree import Entry, Kind
 
-__all__ = ["BUILD", "RULES", "Left", "Rule", "is_left", "left_over"]
+__all__ = ["BUILD", "RULES", "Left", "Rule", "is_left", "left_of_build", "left_over"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +141,7 @@ def left_over(view: View, database: Database, layer_of: Mapping[str, int], text:
     if not database.debs:
         return {path: Left(_DEVICE) for path, entry in view.entries.items() if entry.kind not in _ORDINARY}
     scripts = _named_by_scripts(view, text)
-    found = {}
+    found: dict[str, Left] = {}
     for path, entry in view.entries.items():
         if entry.kind is Kind.DIRECTORY or database.owner(path):
             continue
@@ -160,6 +160,27 @@ _DEVICE = Rule("runtime", "", "devices, which a runtime makes")
 _MERGED = Rule("base", "", "links of the merged /usr, made anew")
 _LINK = Rule("alternatives", "", "links of update-alternatives, made anew")
 _SCRIPT = Rule("scripts", "", "made by maintainer scripts")
+_MADE = Rule("made", "", "what every image has, made by the build: accounts, certificates, records for scanners")
+_UNLISTED = Rule("unlisted", "", "links and configuration of debs, which the records for scanners do not list")
+
+
+def left_of_build(
+    view: View, database: Database, layer_of: Mapping[str, int], titles: Sequence[str]
+) -> dict[str, Left]:
+    """Give the same of an image whose layers say what they hold, as those of our own builds do.
+
+    Args:
+        view: the image's files.
+        database: its debs; records for scanners list neither links nor configuration.
+        layer_of: the layer that brought each path.
+        titles: what made each layer.
+    """
+    found = {}
+    for path, entry in view.entries.items():
+        title = titles[layer_of[path]].rpartition(": ")[2]
+        if entry.kind is not Kind.DIRECTORY and not database.owner(path) and title != "application":
+            found[path] = Left(_MADE if title == "system" else _UNLISTED)
+    return found
 
 
 def _left(view: View, path: str, entry: Entry, database: Database) -> Left | None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from distroless_rules.cli.common import note
+from distroless_rules.cli.page import write_page
 
 if TYPE_CHECKING:
     from distroless_rules.anatomy.anatomy import Anatomy
@@ -19,6 +20,7 @@ __all__ = ["command"]
 @click.command()
 @click.argument("image")
 @click.option("--json", "as_json", is_flag=True, help="Print everything that was found as JSON.")
+@click.option("--html", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Write a page of it.")
 @click.option(
     "--output",
     type=click.Path(file_okay=False, path_type=Path),
@@ -27,7 +29,7 @@ __all__ = ["command"]
 )
 @click.option("--platform", default="", metavar="OS/ARCH", help="Which image to take where there are several.")
 @click.option("--debug", is_flag=True, expose_value=False, help="Show where in this program an error arose.")
-def command(image: str, as_json: bool, output: Path | None, platform: str) -> None:
+def command(image: str, as_json: bool, html: Path | None, output: Path | None, platform: str) -> None:
     """Show what an image that was made the usual way consists of, and what of it would stay.
 
     IMAGE is the folder of an OCI layout (FOLDER, FOLDER:TAG) or an archive of docker save, podman save or skopeo.
@@ -38,6 +40,8 @@ def command(image: str, as_json: bool, output: Path | None, platform: str) -> No
     with analyzed(image, Platform.parse(platform) if platform else None) as anatomy:
         if output is not None:
             _write(anatomy, output)
+        if html is not None:
+            write_page(anatomy, html, Path(image).name)
         if as_json:
             from distroless_rules.anatomy.report import document
 

@@ -67,6 +67,10 @@ def _groups(anatomy: Anatomy) -> Iterator[str]:
         if len(debs) > _LARGEST:
             rest = sum(anatomy.parts[name].size for name in debs[_LARGEST:])
             yield f"  {size_text(rest):>10}  {len(debs) - _LARGEST} more"
+    if anatomy.hidden:
+        files, size = len(anatomy.layers.hidden), size_text(anatomy.hidden)
+        row = f"{'hidden':<12} {0:>5} {files:>7} {size:>10} {size_text(0):>10}"
+        yield f"{row}  files that later layers hide, and that still take space"
 
 
 def _in(anatomy: Anatomy, group: Group) -> list[str]:

@@ -19,9 +19,10 @@ __all__ = ["command"]
 @click.argument("target")
 @click.option("--json", "as_json", is_flag=True, help="Print everything that is known as JSON.")
 @click.option("--files", is_flag=True, help="List every path with its mode, owner and size, as tar would.")
+@click.option("--html", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Write a page of it.")
 @click.option("--unreached", is_flag=True, help="List the files of debs that nothing in the image leads to.")
 @build_options
-def command(flags: Flags, target: str, as_json: bool, files: bool, unreached: bool) -> None:
+def command(flags: Flags, target: str, as_json: bool, files: bool, html: Path | None, unreached: bool) -> None:
     """Show what is in an image: TARGET is a label, which is built first, or the folder of an OCI layout."""
     if unreached:
         _unreached(flags, target, as_json)
@@ -35,6 +36,9 @@ def command(flags: Flags, target: str, as_json: bool, files: bool, unreached: bo
         raise RequestError(f'inspect "{target}"', "it is not the folder of an OCI layout: it has no index.json")
     else:
         layouts = images(*build_here(flags, [target]), f'inspect "{target}"')
+    if html is not None:
+        _page(layouts, html, flags.platform)
+        return
     found = [(label, image, _report(folder)) for label, folder in layouts for image in layout.images(folder)]
     if as_json:
         click.echo(json.dumps([document(*each) for each in found], indent=2, sort_keys=True))
@@ -44,6 +48,18 @@ def command(flags: Flags, target: str, as_json: bool, files: bool, unreached: bo
             click.echo()
         for line in listing(image) if files else shown(label, image, report):
             click.echo(line)
+
+
+def _page(layouts: list[tuple[str, Path]], file: Path, platform: str) -> None:
+    from distroless_rules.analyzing import analyzed
+    from distroless_rules.cli.page import write_page
+    from distroless_rules.values.platform import Platform
+
+    if len(layouts) != 1:
+        raise RequestError("write a page", f"it is of one image, and there are {len(layouts)}")
+    [(label, folder)] = layouts
+    with analyzed(str(folder), Platform.parse(platform) if platform.startswith("linux/") else None) as anatomy:
+        write_page(anatomy, file, label, _report(folder) or None)
 
 
 def _unreached(flags: Flags, target: str, as_json: bool) -> None:

@@ -31,7 +31,7 @@ def test_groups_layers_and_what_stays_are_shown(image: Path, tmp_path: Path) -> 
     lines = [line.split() for line in ran.out.splitlines()]
     counts = {line[0]: line[1:3] for line in lines if len(line) > 3 and line[1].isdecimal() and line[0].isalpha()}
     assert {name: int(debs) for name, (debs, _) in counts.items()} == {
-        "application": 0, "runtime": 1, "shared": 2, "build": 2, "manager": 3, "unused": 1, "system": 0,
+        "application": 0, "runtime": 1, "shared": 2, "build": 2, "manager": 3, "unused": 1, "system": 0, "hidden": 0,
     }  # fmt: skip
     assert "  runtime and build and manager and unused: libc6" in ran.out
     assert "  build and manager (goes): libgmp" in ran.out

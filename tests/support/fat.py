@@ -58,9 +58,11 @@ def database(debs: Sequence[Deb]) -> dict[str, bytes]:
             marks += f"Package: {each.name}\nArchitecture: amd64\nAuto-Installed: 1\n\n"
         paths = sorted({"/."} | {f"/{p}" for path in each.files for p in (*parents(path), path)})
         base = f"var/lib/dpkg/info/{each.name}"
-        found[f"{base}.list"] = "".join(f"{path}\n" for path in paths).encode()
+        found[f"{base}.list"] = "".join(f"{path}\n" for path in paths).encode("utf-8", "surrogateescape")
         sums = {path: hashlib.md5(data).hexdigest() for path, data in each.files.items() if isinstance(data, bytes)}
-        found[f"{base}.md5sums"] = "".join(f"{md5}  {path}\n" for path, md5 in sums.items()).encode()
+        found[f"{base}.md5sums"] = "".join(f"{md5}  {path}\n" for path, md5 in sums.items()).encode(
+            "utf-8", "surrogateescape"
+        )
         if each.postinst:
             found[f"{base}.postinst"] = each.postinst.encode()
     found["var/lib/dpkg/status"] = status.encode()
