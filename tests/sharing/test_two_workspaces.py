@@ -28,7 +28,7 @@ FILES = {
         """,
     "source.txt": "source\n" * 500_000,
 }
-ACTIONS = 6
+COUNTS = re.compile(r"(\d+) actions?: (\d+) run, (\d+) cached(?:, (\d+) from the shared cache)?")
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +42,15 @@ def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(state, "_RACY_NS", 0)
 
 
+def counts(printed: str) -> dict[str, int]:
+    """Give how many actions ended how, but those of which there are none."""
+    found = COUNTS.search(printed)
+    assert found, printed
+    total, *each = (int(number or 0) for number in found.groups())
+    assert sum(each) == total
+    return {name: number for name, number in zip(("run", "cached", "shared"), each, strict=True) if number}
+
+
 def digest(commands: Commands) -> str:
     found = re.search(r"sha256:[0-9a-f]{64}", (commands.root / "distroless-out/image/index.json").read_text())
     assert found
@@ -52,23 +61,23 @@ def test_the_second_build_is_found_and_sends_nothing(address: str, tmp_path: Pat
     first = Commands(tmp_path / "ada", FILES)
     built = first.run("build", "//...", f"--remote-cache={address}", "--remote_upload")
     assert built.status == 0, built.err
-    assert f"{ACTIONS} actions: {ACTIONS} run, 0 cached, 0 from the shared cache" in built.err
+    assert set(counts(built.err)) == {"run"}
 
     second = Commands(tmp_path / "a longer name for a folder" / "bob", FILES)
     found = second.run("build", "//...", f"--remote-cache={address}")
     assert found.status == 0, found.err
-    assert f"{ACTIONS} actions: 0 run, 0 cached, {ACTIONS} from the shared cache" in found.err
+    assert counts(found.err) == {"shared": counts(built.err)["run"]}
     assert digest(second) == digest(first)
     received = re.search(r"shared cache: (\S+) kB received, (\S+) kB sent", found.err)
     assert received, found.err
-    assert float(received[1]) < 20, "a layer's archive is not needed for anything, and not brought"
+    assert float(received[1]) < 100, "a layer's archive is not needed for anything, and not brought"
 
     again = second.run("build", "//...", f"--remote-cache={address}")
     assert "up to date" in again.err
 
     alone = Commands(tmp_path / "eve", FILES)
     ran = alone.run("build", "//...", f"--remote-cache={address}", "--noremote_accept")
-    assert f"{ACTIONS} run, 0 cached (" in ran.err
+    assert set(counts(ran.err)) == {"run"}
     assert digest(alone) == digest(first)
 
 
@@ -79,14 +88,15 @@ def test_blobs_of_an_earlier_build_are_brought_when_they_are_needed(address: str
     second = Commands(tmp_path / "second", files)
     assert second.run("build", "//:text", f"--remote-cache={address}").status == 0
     ran = second.run("build", "//...", f"--remote-cache={address}")
-    assert "5 from the shared cache" in ran.err
+    assert set(counts(ran.err)) == {"cached", "shared"}
+    assert counts(ran.err)["cached"] == 1
     for folder in ("cas", "trees"):
         for blob in (second.cache / folder).rglob("*"):
             if blob.is_file():
                 blob.unlink()
     (second.root / "distroless-out/text.txt").unlink()
     ran = second.run("build", "//...", f"--remote-cache={address}")
-    assert f"0 run, {ACTIONS} cached" in ran.err, ran.err
+    assert set(counts(ran.err)) == {"cached"}
     assert digest(second) == digest(first)
 
 
@@ -114,7 +124,7 @@ def test_a_server_that_is_not_there_costs_a_warning(tmp_path: Path) -> None:
     warnings = [line for line in ran.err.splitlines() if line.startswith("warning:")]
     cause = f"cannot use {address}: it cannot be reached: connection refused"
     assert warnings == [f'warning: {cause}; see "remote" in [cache]']
-    assert f"{ACTIONS} run" in ran.err
+    assert set(counts(ran.err)) == {"run"}
 
 
 def test_a_server_that_is_required_must_be_there(tmp_path: Path) -> None:
