@@ -103,6 +103,7 @@ class FatContainer(Container):
             mounts.append(Mount(f"{image}{start.built}", start.built))
         if label == "//node:image":
             mounts.append(self._trusting())
+        mounts.append(self._accounts())
         env = {"PATH": "/usr/sbin:/usr/bin", "HOME": "/tmp"} | dict(start.env)
         env |= dict(text.split("=", 1) for option, text in given if option == "-e")
         process = Process((*start.words, *arguments), env, NONROOT, NONROOT, (), "/")
@@ -114,8 +115,16 @@ class FatContainer(Container):
         words = [*RUNTIMES["crun"](find("crun") or "crun", bundle, state).run]
         config = json.loads((folder / "config.json").read_text())
         config["root"]["path"] = str(self.root)
+        # As process 1, a program that does not ask for SIGTERM would not get it.
+        config["linux"]["namespaces"] = [each for each in config["linux"]["namespaces"] if each["type"] != "pid"]
         (folder / "config.json").write_text(json.dumps(config))
         return words
+
+    def _accounts(self) -> Mount:
+        """Give /etc/passwd with the user that our images have."""
+        passwd = self.room / "passwd"
+        passwd.write_text((self.root / "etc/passwd").read_text() + f"nonroot:x:{NONROOT}:{NONROOT}::/tmp:/bin/false\n")
+        return Mount(str(passwd), "/etc/passwd")
 
     def _trusting(self) -> Mount:
         """Give the bundle of authorities with that of examples/node, as the image has it."""
