@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from distroless_rules import outputs, state
+from distroless_rules import outputs, state, warned
 from distroless_rules.actions.analysed import Analysis, Wanted
 from distroless_rules.actions.artifact import Artifact
 from distroless_rules.errors import (
@@ -61,6 +61,7 @@ class Built:
         traffic: how many bytes went to the shared cache and came from it.
         executions: how many commands an engine ran, and of how many it remembered the result.
         messages: what BUILD files printed.
+        warnings: what images were built with and say nothing, as ``warned`` has it.
     """
 
     results: tuple[outputs.Result, ...]
@@ -69,6 +70,7 @@ class Built:
     traffic: tuple[int, int] = (0, 0)
     executions: tuple[int, int] = (0, 0)
     messages: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 def build(project: Project, request: Request, options: Options, listener: events.Listener) -> Built:
@@ -80,7 +82,7 @@ def build(project: Project, request: Request, options: Options, listener: events
     stamp = state.Stamp(project, request)
     results = stamp.unchanged()
     if results is not None:
-        return Built(results, None)
+        return Built(results, None, warnings=stamp.warnings)
     analysis = stamp.analysis()
     if analysis is None:
         analysis, seen = analysed(project, request, options)
@@ -90,12 +92,13 @@ def build(project: Project, request: Request, options: Options, listener: events
     with Machine(project, options.jobs, listener, sandbox_debug=options.sandbox_debug) as machine:
         outcome, placed, results = _made(project, machine, analysis, options.keep_going)
         failures = tuple(failure.error for failure in outcome.failures)
+        warnings = warned.warnings(analysis, outcome.made, machine.store)
         if not failures:
             from distroless_rules import records
 
-            stamp.save(results, placed.marks())
+            stamp.save(results, placed.marks(), warnings)
             records.save(project, request, stamp.graph, analysis, outcome.made, results, machine)
-    return Built(results, outcome.counts, failures, machine.traffic, machine.executions, analysis.messages)
+    return Built(results, outcome.counts, failures, machine.traffic, machine.executions, analysis.messages, warnings)
 
 
 def _made(

@@ -66,6 +66,11 @@ class Stamp:
             return None
         return tuple(outputs.Result.load(row) for row in self._old["results"])
 
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What people were warned of by the last build."""
+        return tuple(self._old.get("warnings", ()))
+
     def analysis(self) -> Analysis | None:
         """Give the action graph of the last build if no BUILD file or setting has changed since, else None."""
         if not self._seen_stands:
@@ -89,12 +94,15 @@ class Stamp:
         self._analysis = analysis
         self._note_sources()
 
-    def save(self, results: tuple[outputs.Result, ...], marks: Mapping[str, outputs.Mark]) -> None:
+    def save(
+        self, results: tuple[outputs.Result, ...], marks: Mapping[str, outputs.Mark], warnings: tuple[str, ...] = ()
+    ) -> None:
         """Remember this build.
 
         Args:
             results: what was asked for.
             marks: the files that are in place.
+            warnings: what people were warned of.
 
         Raises:
             StorageError: if the cache folder cannot be written.
@@ -112,6 +120,7 @@ class Stamp:
             "sources": self._sources,
             "results": [result.dump() for result in results],
             "marks": marks,
+            "warnings": warnings,
             "graph": digest,
         }
         body = json.dumps(document, separators=(",", ":"))

@@ -59,13 +59,14 @@ ARROWS = {
     "engines": f"{_SPINE} project sharing",
     "advising": f"{_SPINE} project",
     "machine": f"{_SPINE} project outputs fetching sharing engines advising",
+    "warned": _SPINE,
     "records": f"__init__ {_SPINE} project outputs fetching machine",
     "unreached": f"{_SPINE} project build machine",
     "checking": f"{_SPINE} project build machine",
     "why": f"{_SPINE} project build machine",
     "explaining": f"{_SPINE} project outputs records",
     "testing": f"{_SPINE} project outputs state records machine build",
-    "build": f"{_SPINE} project outputs state records machine",
+    "build": f"{_SPINE} project outputs state records machine warned",
     "cli": (
         f"__init__ {_SPINE} project outputs state records fetching accounting asking machine build"
         " explaining comparing testing"

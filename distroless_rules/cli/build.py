@@ -62,7 +62,7 @@ def command(flags: Flags, patterns: tuple[str, ...], outputs: tuple[str, ...], a
         _write_archive(project.outputs, built, kind, file)
     if as_json:
         _print_json(project.outputs, built)
-    for line in summary(built, time.monotonic() - begun):
+    for line in (*built.warnings, *summary(built, time.monotonic() - begun)):
         note(line)
     for failure in built.failures[1:]:
         note(f"distroless: {failure}")

@@ -76,11 +76,22 @@ class Gate:
 
     def findings(self) -> list[Finding]:
         """Give what does not hold, in the order of paths, each once."""
+        held = dict.fromkeys(
+            each for each in self._found if not any(fnmatchcase(each.wants, pattern) for pattern in self.allow)
+        )
+        return sorted(held, key=lambda each: (each.path, each.wants, each.problem))
+
+    def idle(self) -> list[str]:
+        """Give the patterns of ``allow`` that waive nothing."""
+        wants = {each.wants for each in self._found}
+        return [pattern for pattern in self.allow if not any(fnmatchcase(each, pattern) for each in wants)]
+
+    @cached_property
+    def _found(self) -> list[Finding]:
+        """What does not hold, waived or not."""
         found = [*self._elf_files(), *self._opened_later(), *self._scripts(), *self._links(), *self._python()]
         said = {each.path for each in found}
-        found += (each for each in self._start() if each.path not in said)
-        waived = dict.fromkeys(each for each in found if not self._is_waived(each))
-        return sorted(waived, key=lambda each: (each.path, each.wants, each.problem))
+        return [*found, *(each for each in self._start() if each.path not in said)]
 
     def unusable(self, keep: Callable[[str], bool]) -> dict[str, str]:
         """Give what debs bring that cannot be used in this image: path -> the name of the rule that drops it.
@@ -117,9 +128,6 @@ class Gate:
 
     def _may_lose(self, owner: Owner) -> bool:
         return owner.kind == "deb" and owner.name not in self.strict
-
-    def _is_waived(self, finding: Finding) -> bool:
-        return any(fnmatchcase(finding.wants, pattern) for pattern in self.allow)
 
     def _elf_files(self) -> Iterator[Finding]:
         for path, elf in self._loadable:

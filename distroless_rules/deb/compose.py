@@ -27,10 +27,23 @@ from distroless_rules.errors import AnalysisError
 from distroless_rules.values.path import fold_usr, parents
 from distroless_rules.values.tree import Entry, Kind, order
 
-__all__ = ["APP", "SYSTEM", "Composition", "Sources", "compose"]
+__all__ = ["APP", "SYSTEM", "Composition", "Settled", "Sources", "compose"]
 
 SYSTEM = "system"
 APP = "app"
+
+
+@dataclass(frozen=True)
+class Settled:
+    """What looking at a whole tree gives.
+
+    Attributes:
+        dropped: the paths that leave it, each with the name of the rule that drops it.
+        idle: entries of allow_missing that waive nothing.
+    """
+
+    dropped: Mapping[str, str] = field(default_factory=dict)
+    idle: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -44,8 +57,7 @@ class Sources:
         md5: gives the MD5 of such a file, however large, hexadecimal.
         lay: gives the entries of a declared file, folder, link or tree at its path; owner and mode are set later.
         certificates: (file name, PEM text) to add to the CA bundle.
-        settle: is shown the whole tree; gives the paths that leave it, each with the name of the rule that drops it,
-            and raises ``ActionError`` if the image could not run.
+        settle: is shown the whole tree; raises ``ActionError`` if the image could not run.
     """
 
     debs: Mapping[str, DebIndex]
@@ -54,7 +66,7 @@ class Sources:
     md5: Callable[[Entry], str]
     lay: Callable[[FileSpec], list[Entry]]
     certificates: tuple[tuple[str, bytes], ...] = ()
-    settle: Callable[[Tree], Mapping[str, str]] = lambda tree: {}
+    settle: Callable[[Tree], Settled] = lambda tree: Settled()
 
 
 @dataclass(frozen=True)
@@ -86,6 +98,7 @@ class _Work:
     kept: dict[str, compose_debs.Kept] = field(default_factory=dict)
     accepted: tuple[str, ...] = ()
     dropped: dict[str, Counter[str]] = field(default_factory=dict)
+    idle: tuple[str, ...] = ()
 
 
 def compose(options: Options, sources: Sources) -> Composition:
@@ -216,7 +229,9 @@ def _change(work: _Work, name: str, change: Change) -> None:
 
 
 def _settle(work: _Work) -> None:
-    for path, rule in work.sources.settle(work.tree).items():
+    settled = work.sources.settle(work.tree)
+    work.idle = settled.idle
+    for path, rule in settled.dropped.items():
         claim = work.tree.claim(path)
         work.tree.remove(path)
         work.made.pop(path, None)
@@ -334,7 +349,10 @@ def _report(work: _Work, recipes: Mapping[str, list[Entry]], user: str) -> dict[
         "user": user,
         "users": {name: [account.uid, account.gid] for name, account in accounts.users.items()},
         "groups": {name: group.gid for name, group in accounts.groups.items()},
-        "warnings": [*work.scene.warnings, *compose_advice.warnings(work.options, work.sources.debs, _others(work))],
+        "warnings": [
+            *work.scene.warnings,
+            *compose_advice.warnings(work.options, work.sources.debs, _others(work), work.idle),
+        ],
     }
 
 

@@ -90,6 +90,8 @@ class Options:
         exclude: patterns of paths that are not taken from debs.
         excluded: debs that the image must not have.
         keep: patterns of paths that no prune rule drops, and whose setuid and setgid bits stay.
+        kept: debs whose dependencies, and on which dependencies, are not cut.
+        offered: debs that are taken if a library of theirs is needed.
         accept: debs whose unmodelled scripts are accepted.
         timezone: the zone of ``/etc/localtime``, None: UTC when there are zones.
         ca_bundle: names of inputs with further certificates.
@@ -110,6 +112,8 @@ class Options:
     exclude: tuple[str, ...] = ()
     excluded: tuple[str, ...] = ()
     keep: tuple[str, ...] = ()
+    kept: tuple[str, ...] = ()
+    offered: tuple[str, ...] = ()
     accept: tuple[str, ...] = ()
     timezone: str | None = None
     ca_bundle: tuple[str, ...] = ()
@@ -141,6 +145,8 @@ class Options:
             # Of an image that the build stage offers debs, one may be excluded that would else be taken.
             excluded=() if get("offers") else tuple(get("excluded", ())),
             keep=tuple(get("keep", ())),
+            kept=tuple(get("kept", ())),
+            offered=tuple(row["deb"] for row in get("offers", ())),
             accept=tuple(get("accept", ())),
             timezone=_zone(get("timezone")),
             ca_bundle=tuple(get("ca_bundle", ())),

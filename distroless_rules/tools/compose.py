@@ -22,7 +22,7 @@ from typing import Any
 
 from distroless_rules.closure import verdict
 from distroless_rules.deb import compose_gate, compose_lay, package
-from distroless_rules.deb.compose import APP, SYSTEM, Composition, Sources, compose
+from distroless_rules.deb.compose import APP, SYSTEM, Composition, Settled, Sources, compose
 from distroless_rules.deb.compose_gate import Folder
 from distroless_rules.deb.compose_lay import Given
 from distroless_rules.deb.compose_options import FileSpec, Options
@@ -105,18 +105,18 @@ class _Settling:
     offers: Offers
     again: bool = False
 
-    def __call__(self, tree: Tree) -> Mapping[str, str]:
+    def __call__(self, tree: Tree) -> Settled:
         if self.folders:
             own = [claim.entry for claim in tree if claim.layer == APP]
             compose_gate.check(own, self.folders, self.debs.values(), self.keep)
         if self.told is None:
-            return {}
+            return Settled()
         known = gating.read(self.inputs, self.offers.taken)
         held = gating.hold(tree, self.told, self.options, known, self.keep)
         self.again = self.offers.take(held.findings)
         if held.findings and not self.again and self.told.get("holds", True):
             raise verdict.error([finding for finding, _ in held.findings], self.told.get("excluded", ()))
-        return held.dropped
+        return Settled(held.dropped, held.idle)
 
 
 class _Inputs:
@@ -190,4 +190,4 @@ class _Inputs:
         return file
 
 
-TOOL = Tool("Compose", "19", _perform)
+TOOL = Tool("Compose", "20", _perform)

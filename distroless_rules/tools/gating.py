@@ -36,10 +36,12 @@ class Held:
     Attributes:
         dropped: the paths that cannot be used and leave it, each with the name of the rule.
         findings: what does not hold, each with what the file says that it is about, if that is an ELF file.
+        idle: entries of allow_missing that waive nothing.
     """
 
     dropped: Mapping[str, str]
     findings: tuple[tuple[Finding, Elf | None], ...]
+    idle: tuple[str, ...] = ()
 
 
 def hold(
@@ -79,7 +81,8 @@ def hold(
         view = View(_without(entries, dropped), of_files)
         lost = unreached(view, said, start, owners, frozenset(told["whole"]), keep)
         dropped |= dict.fromkeys(lost, "unreached")
-    return Held(dropped, _described(gate(_without(entries, dropped))))
+    settled = gate(_without(entries, dropped))
+    return Held(dropped, _described(settled), tuple(settled.idle()))
 
 
 def _described(gate: Gate) -> tuple[tuple[Finding, Elf | None], ...]:

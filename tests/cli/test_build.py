@@ -57,7 +57,7 @@ def _digest(commands: Commands) -> str:
 def test_an_image_is_named_with_its_digest_and_size(commands: Commands) -> None:
     ran = commands.run("build", "//:image")
     assert (ran.status, ran.out) == (0, "")
-    lines = _plain(ran.err).splitlines()
+    lines = _plain(ran.err).splitlines()[-2:]
     assert re.fullmatch(r"  distroless-out/image <digest> \(\d+(\.\d)? k?B\)", lines[0])
     assert lines[1] == "1 target, 8 actions: 8 run, 0 cached (<seconds>)"
     assert (commands.root / "distroless-out/image/index.json").is_file()
@@ -67,6 +67,52 @@ def test_files_are_named_and_in_place(commands: Commands) -> None:
     ran = commands.run("build", "//:text")
     assert _plain(ran.err) == "  distroless-out/text.txt (8 B)\n1 target, 1 action: 1 run, 0 cached (<seconds>)\n"
     assert (commands.root / "distroless-out/text.txt").read_text("utf-8") == "one\ntwo\n"
+
+
+WORDS = """
+load("@distroless_rules//rules:defs.bzl", "distroless_image", "distroless_index", "files")
+
+files(name = "app", srcs = {"/app/text": "source.txt"})
+
+distroless_image(
+    name = "image",
+    contents = [":app"],
+    exclude = ["/app/text", "nanno"],
+    keep = ["/app/txt", "nano"],
+    accept = ["nano"],
+    locales = ["de"],
+    entrypoint = ["/app/run"],
+    allow_missing = ["/app/run", "libgone.so.*"],
+)
+
+distroless_index(name = "index", image = ":image", platforms = ["linux/amd64", "linux/arm64"])
+"""
+SAID = """\
+words/BUILD:5: warning: keep: "/app/txt" is no path in the image; did you mean "/app/text"?
+words/BUILD:5: warning: exclude: "/app/text" is no path in the image's debs
+words/BUILD:5: warning: keep: "nano" is no deb of the image
+words/BUILD:5: warning: exclude: "nanno" is no deb that one of the image needs
+words/BUILD:5: warning: accept: "nano" is no deb of the image
+words/BUILD:5: warning: locales: "de" is a language that no deb of the image is translated into
+words/BUILD:5: warning: allow_missing: "libgone.so.*" is nothing that a file of the image needs and does not find
+"""
+
+
+@pytest.mark.parametrize("name", ["image", "index"])
+def test_words_that_say_nothing_are_named_once_whatever_was_known(commands: Commands, name: str) -> None:
+    commands.write({"words/BUILD": WORDS, "words/source.txt": "source\n"})
+    for state_of_it in ("new", "unchanged"):
+        assert _warned(commands, name) == SAID, state_of_it
+    commands.write({"words/BUILD": WORDS + "# a comment\n"})
+    assert _warned(commands, name) == SAID, "every result is known"
+    commands.write({"words/BUILD": WORDS.replace("/app/txt", "/app/text")})
+    assert _warned(commands, name) == SAID.partition("\n")[2]
+
+
+def _warned(commands: Commands, name: str) -> str:
+    ran = commands.run("build", f"//words:{name}")
+    assert (ran.status, ran.out) == (0, "")
+    return "".join(f"{line}\n" for line in ran.err.splitlines() if "warning" in line)
 
 
 def test_labels_are_relative_to_the_folder(commands: Commands) -> None:

@@ -49,6 +49,17 @@ class Image:
 
     def settled(self) -> tuple[str, str]:
         """Give what is left out, and the findings' message."""
+        dropped, gate = self._held()
+        found = gate.findings()
+        return " ".join(f"{rule}:{path}" for path, rule in sorted(dropped.items())), (
+            str(verdict.error(found)).removeprefix("cannot put the image together: ") if found else ""
+        )
+
+    def idle(self) -> list[str]:
+        """Give what is allowed to miss and does not."""
+        return self._held()[1].idle()
+
+    def _held(self) -> tuple[dict[str, str], Gate]:
         entries: dict[str, Entry] = {}
         facts: dict[str, Facts] = {}
         mentions: dict[str, Mentions] = {}
@@ -69,10 +80,7 @@ class Image:
             return Gate(View(left, facts), owners, program, mentions, self.allow, self.strict)
 
         dropped = gate(entries).unusable(lambda path: False)
-        found = gate({path: entry for path, entry in entries.items() if path not in dropped}).findings()
-        return " ".join(f"{rule}:{path}" for path, rule in sorted(dropped.items())), (
-            str(verdict.error(found)).removeprefix("cannot put the image together: ") if found else ""
-        )
+        return dropped, gate({path: entry for path, entry in entries.items() if path not in dropped})
 
 
 BASE = {
@@ -351,6 +359,11 @@ NEAR: dict[str, tuple[Image, str]] = {
 def test_what_is_near_to_a_fault_passes(near: str) -> None:
     image, dropped = NEAR[near]
     assert image.settled() == (dropped, "")
+
+
+def test_what_is_waived_in_vain() -> None:
+    image = Image({"app/run": exe("libssl.so.3")}, allow=("libssl.so.?", "libcr*", "libssl.so.3", "python:ssl"))
+    assert image.idle() == ["libcr*", "python:ssl"]
 
 
 NAMES = {

@@ -35,6 +35,10 @@ SAID = {
         Options(keep=("/usr/bin/nanno",)),
         ['keep: "/usr/bin/nanno" is no path in the image; did you mean "/usr/bin/nano"?'],
     ),
+    "a deb whose dependencies are kept": (
+        Options(kept=("nanno", "libgpm2", "nano"), offered=("libgpm2",)),
+        ['keep: "nanno" is no deb of the image; did you mean "nano"?'],
+    ),
     "a glob": (Options(keep=("/opt/*",)), ['keep: "/opt/*" is no path in the image']),
     "a path to be left out": (
         Options(exclude=("/app/main.py",)),
@@ -58,4 +62,9 @@ SAID = {
 @pytest.mark.parametrize("case", SAID)
 def test_what_is_said(case: str) -> None:
     options, expected = SAID[case]
-    assert list(warnings(options, DEBS, ["app/main.py"])) == expected
+    assert list(warnings(options, DEBS, ["app/main.py"], ())) == expected
+
+
+def test_what_nothing_lacks() -> None:
+    (said,) = warnings(Options(), DEBS, (), ["libgpm.so.2"])
+    assert said == 'allow_missing: "libgpm.so.2" is nothing that a file of the image needs and does not find'

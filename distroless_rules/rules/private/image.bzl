@@ -151,6 +151,7 @@ def _compose(ctx, found, closure, layers, config):
             "exclude": [item for item in ctx.attr.exclude if item.startswith("/")],
             "excluded": _debs(ctx.attr.exclude),
             "keep": [item for item in ctx.attr.keep if item.startswith("/")],
+            "kept": _debs(ctx.attr.keep),
             "accept": ctx.attr.accept,
             "platform": ctx.platform.name,
             "user": ctx.attr.user,
