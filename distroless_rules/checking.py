@@ -7,7 +7,7 @@ what a layer has and a higher one hides is looked at for secrets too, since whoe
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from distroless_rules.actions.action import Action
@@ -15,12 +15,14 @@ from distroless_rules.actions.analysed import Analysis, Wanted
 from distroless_rules.actions.artifact import Artifact
 from distroless_rules.build import Options, analysed
 from distroless_rules.closure import scan
+from distroless_rules.closure.owner import Owner
 from distroless_rules.closure.view import View
+from distroless_rules.deb.installed import Files, Record, installed
 from distroless_rules.errors import AnalysisError, Location, RequestError, StorageError
 from distroless_rules.execution import events
 from distroless_rules.oci.layers import Layers
 from distroless_rules.oci.opened import Opened, open_image
-from distroless_rules.policy import credentials, dpkg, screen
+from distroless_rules.policy import credentials, screen
 from distroless_rules.policy.examine import examine
 from distroless_rules.policy.rules import Policy
 from distroless_rules.policy.sarif import Place
@@ -31,6 +33,7 @@ from distroless_rules.project import Project
 from distroless_rules.values.label import Label, Pattern
 from distroless_rules.values.platform import Platform
 from distroless_rules.values.request import Request
+from distroless_rules.values.tree import Kind
 
 __all__ = ["Checked", "check_image", "check_targets", "policy_of"]
 
@@ -146,16 +149,26 @@ def _subject(image: Opened, layers: Layers) -> Subject:
     view = View(layers.entries, scan.scan(layers.entries.values(), layers.bytes_of, layers.bytes_of))
     hidden = [each.entry for each in layers.hidden]
     marks = screen.screen([*layers.entries.values(), *hidden], layers.bytes_of)
-    owners, debs = dpkg.recorded(view, layers.bytes_of)
+    debs = installed(Files(view.at, view.names, layers.bytes_of)).records
     return Subject(
         view=view,
         marks=marks,
         config=image.config,
-        owners=owners,
-        debs=debs,
+        owners=dict(_owners(view, debs)),
+        debs=tuple(sorted({deb.name for deb in debs})),
         buried=tuple(_buried(layers, marks)),
         is_built=False,
     )
+
+
+def _owners(view: View, debs: Iterable[Record]) -> Iterator[tuple[str, Owner]]:
+    """Give where files and links of debs really lie, each with its deb."""
+    for deb in debs:
+        owner = Owner("deb", deb.name)
+        for path in deb.paths():
+            at = view.place(path) or ""
+            if at in view.entries and view.entries[at].kind is not Kind.DIRECTORY:
+                yield at, owner
 
 
 def _buried(layers: Layers, marks: Mapping[str, screen.Marks]) -> Iterator[Violation]:

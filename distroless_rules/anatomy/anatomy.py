@@ -138,7 +138,7 @@ def of(image: Opened, layers: Layers) -> Anatomy:
         entry = view.at(path)
         return layers.bytes_of(entry, size) if entry is not None and entry.kind is Kind.FILE else b""
 
-    database = packages.read(view, text)
+    database = packages.read(view, layers.bytes_of)
     titles = [layer.title for layer in image.layers]
     if database.kind == "status.d" and any(title.startswith("distroless-rules: ") for title in titles):
         left = system.left_of_build(view, database, layers.layer_of, titles)
@@ -190,7 +190,7 @@ def _is_idle(grouped: Grouped, name: str) -> bool:
 
 
 def _more(
-    needs: Needs, database: Database, why: Mapping[str, str], own: Iterator[str], text: packages.Text
+    needs: Needs, database: Database, why: Mapping[str, str], own: Iterator[str], text: system.Text
 ) -> dict[str, str]:
     """Give the debs that were installed by name for what no path in a file says."""
     stays = groups.group(database, why).stays

@@ -13,6 +13,7 @@ from distroless_rules.anatomy.system import is_left
 from distroless_rules.closure.gate import Gate
 from distroless_rules.closure.owner import Owner
 from distroless_rules.closure.view import View
+from distroless_rules.deb.installed import INFO
 from distroless_rules.deb.prune import Pruner
 from distroless_rules.values.path import fold_usr
 from distroless_rules.values.tree import Entry, Kind
@@ -173,7 +174,7 @@ class _Accounts:
 
     def _is_made_by_deb(self, name: str) -> bool:
         """Tell whether a maintainer script of a deb that stays names the account, and so makes it."""
-        folder = self._anatomy.view.real("var/lib/dpkg/info") or ""
+        folder = self._anatomy.view.real(INFO) or ""
         for deb in self._anatomy.grouped.stays:
             for base in (deb, f"{deb}:{self._anatomy.database.debs[deb].package.architecture}"):
                 entry = self._anatomy.view.entries.get(f"{folder}/{base}.postinst")

@@ -1,35 +1,27 @@
-"""dpkg's database of an image: its files in, the installed debs, who owns which path and who needs whom out.
+"""The debs of an image as they depend on each other: dpkg's and apt's records in, owners of paths and needs out.
 
-Source: deb-control(5), dpkg-query(1) for the states, deb-md5sums(5); dpkg's database in /var/lib/dpkg (dpkg(1), FILES),
-dpkg-divert(1); apt's extended_states (apt-mark(8)); status.d, as distroless images have it.
+The database is read by ``deb.installed``; here are apt's marks, diversions, and which deb satisfies which dependency.
+Source: deb-control(5); dpkg-divert(1); apt's extended_states (apt-mark(8)).
 """
 
 from __future__ import annotations
 
-import posixpath
-import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from distroless_rules.closure.view import View
-from distroless_rules.deb import control, universe
+from distroless_rules.deb import control, installed, universe
 from distroless_rules.deb.control import Relation
 from distroless_rules.deb.index import BinaryPackage
+from distroless_rules.deb.installed import Record
 from distroless_rules.errors import FormatError
-from distroless_rules.values.tree import Kind
+from distroless_rules.values.tree import Entry
 
-__all__ = ["Database", "Deb", "Text", "read"]
+__all__ = ["Database", "Deb", "read"]
 
-Text = Callable[[str, int], bytes]
-"""Gives the first bytes of the file at a path, none where there is no file."""
-
-_DPKG = "var/lib/dpkg"
 _MARKS = "var/lib/apt/extended_states"
-_MAX = 64 << 20  # bytes of one file of a database; the largest installations have 10 MB
-_MD5 = re.compile(r"([0-9a-f]{32}) [ *](.+)")
-_CONFFILE = re.compile(r"\s*(/\S.*) ([0-9a-f]{32})(?: .*)?")
 _OTHERS = {
     "lib/apk/db/installed": "Alpine packages (apk)",
     "usr/lib/apk/db/installed": "Alpine packages (apk)",
@@ -160,143 +152,80 @@ def _reaches(of: BinaryPackage, other: BinaryPackage, relation: Relation) -> boo
     return other.multi_arch == "foreign" or (relation.arch_qualifier == "any" and other.multi_arch == "allowed")
 
 
-def read(view: View, text: Text) -> Database:
+def read(view: View, bytes_of: Callable[[Entry], bytes]) -> Database:
     """Read the database of an image.
 
     Args:
         view: its files.
-        text: gives the first bytes of the file at a path.
+        bytes_of: gives the bytes of a file.
 
     Raises:
         FormatError: if it is malformed, or of a package manager that is not known here.
     """
-    reader = _Reader(view, text)
-    if view.at(f"{_DPKG}/status") is not None:
-        return reader.dpkg()
-    if f"{_DPKG}/status.d" in view.children:
-        return reader.status_d()
-    for path, kind in _OTHERS.items():
-        if view.at(path) is not None:
-            hint = "debs are known: images of Debian, Ubuntu and what is made of them"
-            raise FormatError("analyze the image", f"it consists of {kind}: it has /{path}", hint=hint)
-    return Database()
+    files = installed.Files(view.at, view.names, bytes_of)
+    found = installed.installed(files)
+    if not found.kind:
+        for path, kind in _OTHERS.items():
+            if view.at(path) is not None:
+                hint = "debs are known: images of Debian, Ubuntu and what is made of them"
+                raise FormatError("analyze the image", f"it consists of {kind}: it has /{path}", hint=hint)
+    native = _native(found.records)
+    automatic = _automatic(files)
+    debs, lists = {}, {}
+    for record in found.records:
+        deb = _deb(record, native, automatic)
+        debs[deb.name], lists[deb.name] = deb, record.paths()
+    owners = _owners(view, lists, _diversions(files))
+    return Database(dict(sorted(debs.items())), owners, bool(automatic), found.kind)
 
 
-@dataclass(frozen=True)
-class _Reader:
-    view: View
-    text: Text
-
-    def _read(self, path: str) -> str:
-        entry = self.view.at(path)
-        if entry is None or entry.kind is not Kind.FILE:
-            return ""
-        if entry.size > _MAX:
-            raise FormatError(f'read "/{path}"', f"it has {entry.size} bytes, more than {_MAX}")
-        return self.text(entry.path, entry.size).decode("utf-8", "surrogateescape")
-
-    def dpkg(self) -> Database:
-        """Read dpkg's own database."""
-        what = "dpkg's status file"
-        stanzas = [row for row in control.stanzas(self._read(f"{_DPKG}/status"), what) if _is_installed(row)]
-        automatic = self._automatic()
-        native = _native(stanzas)
-        debs, lists = {}, {}
-        names = self.view.children.get(self.view.real(f"{_DPKG}/info") or "", set())
-        for row in stanzas:
-            deb = self._deb(row, native, automatic)
-            plain, full = row.get("Package", ""), f"{row.get('Package', '')}:{row.get('Architecture', '')}"
-            base = full if f"{full}.list" in names else plain
-            sums = dict(_sums(self._read(f"{_DPKG}/info/{base}.md5sums")))
-            debs[deb.name] = replace(deb, sums={**sums, **dict(_conffiles(row.get("Conffiles", "")))})
-            lists[deb.name] = self._read(f"{_DPKG}/info/{base}.list").splitlines()
-        return Database(dict(sorted(debs.items())), self._owners(lists, self._diversions()), bool(automatic), "dpkg")
-
-    def status_d(self) -> Database:
-        """Read the stanzas of a distroless image."""
-        folder = self.view.real(f"{_DPKG}/status.d") or ""
-        names = sorted(self.view.children.get(folder, ()))
-        debs, lists = {}, {}
-        for name in names:
-            if name.endswith(".md5sums"):
-                continue
-            row = control.parse(self._read(f"{folder}/{name}"), f'"/{folder}/{name}"')
-            deb = self._deb(row, row.get("Architecture", ""), frozenset())
-            sums = dict(_sums(self._read(f"{folder}/{name}.md5sums")))
-            debs[deb.name] = replace(deb, sums=sums)
-            lists[deb.name] = [f"/{path}" for path in sums]
-        return Database(dict(sorted(debs.items())), self._owners(lists, {}), kind="status.d")
-
-    def _deb(self, row: Mapping[str, str], native: str, automatic: frozenset[tuple[str, str]]) -> Deb:
-        name, architecture = row.get("Package", ""), row.get("Architecture", "")
-        package = BinaryPackage.of_control(row, f'read the database entry of "{name[:80]}"')
-        priority, essential = row.get("Priority", ""), row.get("Essential", "no") == "yes"
-        return Deb(
-            name if architecture in ("all", native) else f"{name}:{architecture}",
-            package,
-            row.get("Section", "").rpartition("/")[2],
-            essential,
-            essential or priority in ("required", "important"),
-            (name, architecture if architecture != "all" else native) in automatic,
-            about=row.get("Description", "").partition("\n")[0],
-        )
-
-    def _automatic(self) -> frozenset[tuple[str, str]]:
-        rows = control.stanzas(self._read(_MARKS), "apt's extended_states")
-        return frozenset(
-            (row.get("Package", ""), row.get("Architecture", "")) for row in rows if row.get("Auto-Installed") == "1"
-        )
-
-    def _diversions(self) -> dict[str, tuple[str, str]]:
-        """Give path -> where it was moved, and for which deb (``:`` is the administrator)."""
-        lines = self._read(f"{_DPKG}/diversions").splitlines()
-        return {lines[at]: (lines[at + 1], lines[at + 2]) for at in range(0, len(lines) - 2, 3)}
-
-    def _owners(
-        self, lists: Mapping[str, Iterable[str]], diversions: Mapping[str, tuple[str, str]]
-    ) -> dict[str, tuple[str, ...]]:
-        found: dict[str, list[str]] = {}
-        folders: dict[str, str | None] = {}
-        for name, paths in lists.items():
-            for path in paths:
-                moved = diversions.get(path)
-                if moved is not None and moved[1] != name.partition(":")[0]:
-                    path = moved[0]
-                above, _, last = posixpath.normpath(f"/{path}").lstrip("/").rpartition("/")
-                if above not in folders:
-                    folders[above] = self.view.real(above) if above else ""
-                real = folders[above]
-                if real is None or not last:
-                    continue
-                at = f"{real}/{last}" if real else last
-                if at in self.view.entries:
-                    found.setdefault(at, []).append(name)
-        return {path: tuple(names) for path, names in found.items()}
+def _deb(record: Record, native: str, automatic: frozenset[tuple[str, str]]) -> Deb:
+    row, name, architecture = record.fields, record.name, record.architecture
+    package = BinaryPackage.of_control(row, f'read the database entry of "{name[:80]}"')
+    priority, essential = row.get("Priority", ""), row.get("Essential", "no") == "yes"
+    return Deb(
+        name if architecture in ("all", native) else f"{name}:{architecture}",
+        package,
+        row.get("Section", "").rpartition("/")[2],
+        essential,
+        essential or priority in ("required", "important"),
+        (name, architecture if architecture != "all" else native) in automatic,
+        {**record.sums(), **record.conffiles()},
+        row.get("Description", "").partition("\n")[0],
+    )
 
 
-def _is_installed(row: Mapping[str, str]) -> bool:
-    """Tell whether the files of a deb are there. Source: dpkg-query(1)."""
-    state = row.get("Status", "").split()
-    return len(state) == 3 and state[2] not in ("not-installed", "config-files")
+def _automatic(files: installed.Files) -> frozenset[tuple[str, str]]:
+    rows = control.stanzas(installed.text(files, _MARKS), "apt's extended_states")
+    return frozenset(
+        (row.get("Package", ""), row.get("Architecture", "")) for row in rows if row.get("Auto-Installed") == "1"
+    )
 
 
-def _native(stanzas: Iterable[Mapping[str, str]]) -> str:
+def _diversions(files: installed.Files) -> dict[str, tuple[str, str]]:
+    """Give path -> where it was moved, and for which deb (``:`` is the administrator)."""
+    lines = installed.text(files, f"{installed.ADMIN}/diversions").splitlines()
+    return {lines[at].lstrip("/"): (lines[at + 1], lines[at + 2]) for at in range(0, len(lines) - 2, 3)}
+
+
+def _owners(
+    view: View, lists: Mapping[str, Iterable[str]], diversions: Mapping[str, tuple[str, str]]
+) -> dict[str, tuple[str, ...]]:
+    found: dict[str, list[str]] = {}
+    for name, paths in lists.items():
+        for path in paths:
+            moved, by = diversions.get(path, (path, ""))
+            at = view.place(path if by == name.partition(":")[0] else moved)
+            if at is not None and at in view.entries:
+                found.setdefault(at, []).append(name)
+    return {path: tuple(names) for path, names in found.items()}
+
+
+def _native(records: Iterable[Record]) -> str:
     """Give the architecture that dpkg is of; without dpkg, that of most debs."""
     found: Counter[str] = Counter()
-    for row in stanzas:
-        if row.get("Package") == "dpkg":
-            return row.get("Architecture", "")
-        found[row.get("Architecture", "")] += row.get("Architecture") != "all"
+    for record in records:
+        if record.name == "dpkg":
+            return record.architecture
+        found[record.architecture] += record.architecture != "all"
     return found.most_common(1)[0][0] if found else ""
-
-
-def _sums(text: str) -> Iterator[tuple[str, str]]:
-    for line in text.splitlines():
-        if match := _MD5.fullmatch(line):
-            yield match[2].removeprefix("./").lstrip("/"), match[1]
-
-
-def _conffiles(text: str) -> Iterator[tuple[str, str]]:
-    for line in text.splitlines():
-        if match := _CONFFILE.fullmatch(line):
-            yield match[1].lstrip("/"), match[2]

@@ -8,14 +8,18 @@ names, and that came with its deb, was made by it.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from distroless_rules.anatomy.packages import Database, Text
+from distroless_rules.anatomy.packages import Database
 from distroless_rules.closure.view import View
+from distroless_rules.deb.installed import INFO
 from distroless_rules.values.tree import Entry, Kind
 
-__all__ = ["BUILD", "RULES", "Left", "Rule", "is_left", "left_of_build", "left_over"]
+__all__ = ["BUILD", "RULES", "Left", "Rule", "Text", "is_left", "left_of_build", "left_over"]
+
+Text = Callable[[str, int], bytes]
+"""Gives the first bytes of the file at a path, none where there is no file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,8 +209,7 @@ def _left(view: View, path: str, entry: Entry, database: Database) -> Left | Non
 
 def _named_by_scripts(view: View, text: Text) -> dict[str, tuple[str, str]]:
     """Give path -> the deb whose script names it, and the path of that deb's list of files."""
-    folder = view.real("var/lib/dpkg/info") or ""
-    names = view.children.get(folder, set())
+    folder, names = view.real(INFO) or "", view.names(INFO)
     found: dict[str, tuple[str, str]] = {}
     for name in sorted(names):
         deb, _, kind = name.rpartition(".")

@@ -48,8 +48,8 @@ def command(flags: Flags, old: str, new: str, as_json: bool, files: bool, text: 
     """
     from distroless_rules.cli.diff_text import document, shown
     from distroless_rules.comparing.compare import compare
-    from distroless_rules.comparing.installed import is_read
     from distroless_rules.comparing.picture import picture, texts
+    from distroless_rules.deb.installed import holds
 
     sides = [_side(flags, word) for word in (old, new)]
     found: list[Difference] = []
@@ -58,7 +58,7 @@ def command(flags: Flags, old: str, new: str, as_json: bool, files: bool, text: 
         difference = compare(*(picture(side.where, side.name, side.choice(platform)) for side in sides))
         found.append(difference)
         others = (file for file in difference.files if "content" in file.aspects)
-        changed = frozenset(file.path for file in others if not is_read(file.path))
+        changed = frozenset(file.path for file in others if not holds(file.path))
         read = [texts(side.where, side.choice(platform), changed) if text and changed else {} for side in sides]
         lines.append({path: (read[0][path], read[1][path]) for path in sorted(changed) if path in read[1]})
     alone = _alone(flags, *sides)

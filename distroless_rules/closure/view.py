@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from functools import cached_property
 
 from distroless_rules.closure.facts import Facts
@@ -38,10 +38,13 @@ class View:
     def trail(self, path: str) -> _Way | None:
         """Follow a path: give the links on the way, in order, and where it leads; None if nothing is there."""
         folder, _, name = path.strip("/").rpartition("/")
+        above = self._above(folder)
+        return None if above is None else self._follow(above, name)
+
+    def _above(self, folder: str) -> _Way | None:
         if folder not in self._folders:
             self._folders[folder] = self._follow(((), ""), folder)
-        above = self._folders[folder]
-        return None if above is None else self._follow(above, name)
+        return self._folders[folder]
 
     def _follow(self, way: _Way, path: str) -> _Way | None:
         while isinstance(found := self._walk(way, path), str):
@@ -92,6 +95,17 @@ class View:
         found = self.trail(path)
         return None if found is None else found[1]
 
+    def place(self, path: str) -> str | None:
+        """Give where what is called ``path`` lies itself, be it a link: only links above it are followed.
+
+        There may be nothing at that place; it is None if there is no such folder.
+        """
+        folder, _, name = path.strip("/").rpartition("/")
+        above = self._above(folder)
+        if above is None:
+            return None
+        return f"{above[1]}/{name}" if above[1] else name
+
     def at(self, path: str) -> Entry | None:
         """Give the file or folder that a program finds at a path, None if nothing is there."""
         real = self.real(path)
@@ -107,6 +121,11 @@ class View:
         real = self.real(path)
         facts = self.facts(real) if real else None
         return (real, facts.elf) if real and facts is not None and facts.elf is not None else None
+
+    def names(self, folder: str) -> Set[str]:
+        """Give the names in the folder that a path leads to, none if there is no such folder."""
+        real = self.real(folder)
+        return self.children.get(real, frozenset()) if real is not None else frozenset()
 
     @cached_property
     def children(self) -> Mapping[str, set[str]]:

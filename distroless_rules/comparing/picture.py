@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from distroless_rules.comparing.installed import Installed, installed, is_read
+from distroless_rules.comparing.installed import Installed, installed
+from distroless_rules.deb.installed import holds
 from distroless_rules.oci.config import Config
 from distroless_rules.oci.layers import Layers
 from distroless_rules.oci.opened import Layer, open_image
@@ -65,7 +66,7 @@ def picture(where: str, name: str, platform: Platform | None) -> Picture:
         RequestError: if there is no such image.
         FormatError: if it is malformed, damaged or hostile.
     """
-    with open_image(where, platform) as image, Layers.read(image, is_read) as layers:
+    with open_image(where, platform) as image, Layers.read(image, holds) as layers:
         found = installed(layers.entries, layers.bytes_of)
         return Picture(name, image.digest, image.config, image.layers, layers.entries, found)
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from distroless_rules.deb import compose_advice, compose_debs, compose_links, compose_status, compose_users
+from distroless_rules.deb import compose_advice, compose_debs, compose_links, compose_status, compose_users, installed
 from distroless_rules.deb.compose_options import FileSpec, Options
 from distroless_rules.deb.compose_tree import Claim, Tree, leave_out
 from distroless_rules.deb.effects import registry
@@ -249,9 +249,9 @@ def _add_status(work: _Work) -> None:
     for name in sorted(work.layer_of):
         index = work.sources.debs[name]
         for path, data in (
-            (f"{compose_status.FOLDER}/{name}", compose_status.stanza(index)),
+            (f"{installed.STATUS_D}/{name}", compose_status.stanza(index)),
             (
-                f"{compose_status.FOLDER}/{name}.md5sums",
+                f"{installed.STATUS_D}/{name}.md5sums",
                 compose_status.checksums(index, present[name], work.sources.md5),
             ),
         ):

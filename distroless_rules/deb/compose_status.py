@@ -12,9 +12,7 @@ from distroless_rules.deb.package import DebIndex
 from distroless_rules.values.path import fold_usr
 from distroless_rules.values.tree import Entry
 
-__all__ = ["FOLDER", "checksums", "stanza"]
-
-FOLDER = "var/lib/dpkg/status.d"
+__all__ = ["checksums", "stanza"]
 
 
 def stanza(index: DebIndex) -> bytes:

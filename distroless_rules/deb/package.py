@@ -7,13 +7,12 @@ archive. Source: deb(5), deb-control(5), deb-conffiles(5), deb-md5sums(5).
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
-from distroless_rules.deb import ar, control
+from distroless_rules.deb import ar, control, installed
 from distroless_rules.errors import FormatError
 from distroless_rules.tar import compression
 from distroless_rules.tar import reader as tar
@@ -25,7 +24,6 @@ __all__ = ["DebIndex", "dumps", "loads", "read", "read_control"]
 
 SCRIPTS = ("config", "postinst", "postrm", "preinst", "prerm")
 _MAX_CONTROL = 64 << 20  # bytes of a decoded control archive
-_MD5 = re.compile(r"([0-9a-f]{32}) [ *](.+)")
 
 
 @dataclass(frozen=True)
@@ -195,6 +193,4 @@ def _conffiles(text: str) -> Iterator[str]:
 
 
 def _md5sums(text: str, what: str) -> Iterator[tuple[str, str]]:
-    for line in text.split("\n"):
-        if match := _MD5.fullmatch(line):
-            yield clean(match[2], what=f"md5sums of {what}"), match[1]
+    return ((clean(path, what=f"md5sums of {what}"), md5) for path, md5 in installed.sums(text))

@@ -122,20 +122,37 @@ class Layers(AbstractContextManager["Layers"]):
         try:
             for number in range(len(image.layers)):
                 tally = Tally()
-                for entry in layers._keep(image, number) if hold is None else layers._hold(image, number, hold):
+                for entry in layers._entries(image, number, hold):
                     merged.apply(entry, number, tally)
                 layers.tallies.append(tally)
+            merged.flatten(layers.entries, layers.layer_of)
+            if hold is not None:
+                layers._hold_linked(image, hold)
         except OSError as error:
             layers._stack.close()
             raise StorageError("keep the layers of an image", error.strerror or str(error)) from error
         except BaseException:
             layers._stack.close()
             raise
-        merged.flatten(layers.entries, layers.layer_of)
         layers.hidden = merged.hidden(layers.entries)
         for each in layers.hidden:
             layers.tallies[each.layer].hidden += each.size
         return layers
+
+    def _entries(self, image: Opened, number: int, hold: Callable[[str], bool] | None) -> Iterator[Entry]:
+        if hold is None:
+            return self._keep(image, number)
+        return self._hold(image, number, lambda entry: hold(entry.path))
+
+    def _hold_linked(self, image: Opened, hold: Callable[[str], bool]) -> None:
+        """Hold files that have a name to be held by a hard link only: their layers are read once more."""
+        files = (entry for path, entry in self.entries.items() if entry.kind is Kind.FILE and hold(path))
+        missing = {(entry.source, entry.offset) for entry in files} - self._held.keys()
+        sources = {source for source, _ in missing}
+        for number, layer in enumerate(image.layers):
+            if layer.diff_id.partition(":")[2] in sources:
+                for _ in self._hold(image, number, lambda entry: (entry.source, entry.offset) in missing):
+                    pass
 
     def _keep(self, image: Opened, number: int) -> Iterator[Entry]:
         """Keep a layer's archive, and give its entries."""
@@ -153,13 +170,13 @@ class Layers(AbstractContextManager["Layers"]):
 
         return tar.entries(pieces(), f"layer {layer.blob}", source, devices=True)
 
-    def _hold(self, image: Opened, number: int, hold: Callable[[str], bool]) -> Iterator[Entry]:
+    def _hold(self, image: Opened, number: int, hold: Callable[[Entry], bool]) -> Iterator[Entry]:
         """Give a layer's entries, and hold the bytes of some files."""
         layer = image.layers[number]
         source = layer.diff_id.partition(":")[2]
         window = Window(image.pieces(number))
         for entry in tar.entries(window, f"layer {layer.blob}", source, devices=True):
-            if entry.kind is Kind.FILE and hold(entry.path):
+            if entry.kind is Kind.FILE and hold(entry):
                 self._held[(source, entry.offset)] = window.bytes_at(entry.offset, entry.size)
             yield entry
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from distroless_rules.deb import control
+from distroless_rules.deb.installed import Record, installed
 from distroless_rules.sbom import copyright as copyrights
 from distroless_rules.sbom.component import Component, Source
 from distroless_rules.sbom.files import Files
@@ -18,25 +19,8 @@ from distroless_rules.values.tree import Kind
 
 __all__ = ["find"]
 
-_STATUS_D = "var/lib/dpkg/status.d"
-_STATUS = "var/lib/dpkg/status"
-_INFO = "var/lib/dpkg/info"
-_MAX_STATUS = 256 << 20
-_MAX_LIST = 64 << 20
 _VENDORS = frozenset(["debian", "deepin", "devuan", "kali", "linuxmint", "neon", "pop", "pureos", "raspbian", "ubuntu"])
 _SOURCE = re.compile(r"(\S+)(?:\s+\(([^()]+)\))?")
-
-
-@dataclass(frozen=True, slots=True)
-class _Record:
-    """A deb as an image records it: its control fields and the lists of its files."""
-
-    fields: Mapping[str, str]
-    lists: tuple[str, ...]
-
-    @property
-    def name(self) -> str:
-        return self.fields["Package"]
 
 
 def find(files: Files, archives: Mapping[str, str]) -> list[Component]:
@@ -49,9 +33,9 @@ def find(files: Files, archives: Mapping[str, str]) -> list[Component]:
     Raises:
         FormatError: if a record is malformed.
     """
-    records = list(_records(files))
+    records = installed(files.database).records
     namer = _namer(files)
-    purls = [namer(r.name, r.fields.get("Version", ""), r.fields.get("Architecture", "")) for r in records]
+    purls = [namer(record.name, record.version, record.architecture) for record in records]
     providers = _providers(zip(records, purls, strict=True))
     found = []
     for record, purl in zip(records, purls, strict=True):
@@ -59,26 +43,6 @@ def find(files: Files, archives: Mapping[str, str]) -> list[Component]:
         needs = tuple(each for each in _needs(record.fields, providers) if each != purl)
         found.append(replace(made, depends=needs, sha256=archives.get(record.name, "")))
     return found
-
-
-def _records(files: Files) -> Iterator[_Record]:
-    for entry in files.below(_STATUS_D):
-        if entry.path.endswith(".md5sums"):
-            continue
-        for fields in _stanzas(files, entry.path):
-            yield _Record(fields, (f"{entry.path}.md5sums",))
-    for fields in _stanzas(files, _STATUS):
-        if fields.get("Status", "").split()[-1:] == ["installed"]:
-            stems = (f"{fields['Package']}:{fields.get('Architecture', '')}", fields["Package"])
-            lists = (f"{_INFO}/{stem}{kind}" for stem in stems for kind in (".list", ".md5sums"))
-            yield _Record(fields, tuple(lists))
-
-
-def _stanzas(files: Files, path: str) -> Iterator[dict[str, str]]:
-    data = files.read(path, _MAX_STATUS)
-    for fields in control.stanzas(data, f'"/{path}"'):
-        if fields.get("Package"):
-            yield fields
 
 
 def _namer(files: Files) -> Callable[[str, str, str], str]:
@@ -104,7 +68,7 @@ def _os_release(files: Files) -> dict[str, str]:
     return {name.strip(): value.strip().strip("\"'") for name, sign, value in rows if sign}
 
 
-def _component(files: Files, record: _Record, purl: str, namer: Callable[[str, str, str], str]) -> Component:
+def _component(files: Files, record: Record, purl: str, namer: Callable[[str, str, str], str]) -> Component:
     fields = record.fields
     licence = copyrights.read(
         files.read(f"usr/share/doc/{record.name}/copyright", copyrights.MAX_BYTES),
@@ -112,14 +76,14 @@ def _component(files: Files, record: _Record, purl: str, namer: Callable[[str, s
     )
     return Component(
         name=record.name,
-        version=fields.get("Version", ""),
+        version=record.version,
         purl=purl,
         licence=licence,
         supplier=" ".join(fields.get("Maintainer", "").split()),
         homepage=fields.get("Homepage", "").strip(),
         summary=fields.get("Description", "").partition("\n")[0].strip(),
         source=_source(fields, namer),
-        files=tuple(dict.fromkeys(_paths(files, record.lists))),
+        files=tuple(dict.fromkeys(_paths(files, record))),
     )
 
 
@@ -130,19 +94,15 @@ def _source(fields: Mapping[str, str], namer: Callable[[str, str, str], str]) ->
     return Source(name, version, namer(name, version, "source"))
 
 
-def _paths(files: Files, lists: Iterable[str]) -> Iterator[str]:
-    """Give where the regular files of a deb lie that its lists name and that are there."""
-    for path in lists:
-        sums = path.endswith(".md5sums")
-        for line in files.read(path, _MAX_LIST).decode("utf-8", "surrogateescape").split("\n"):
-            written = line[34:] if sums else line
-            place = files.place(written.strip("/")) if written.strip("/") else None
-            entry = files.entries.get(place) if place is not None else None
-            if entry is not None and entry.kind is Kind.FILE:
-                yield entry.path
+def _paths(files: Files, record: Record) -> Iterator[str]:
+    """Give where those regular files lie that a deb has and that are there."""
+    for path in record.paths():
+        entry = files.entries.get(files.view.place(path) or "")
+        if entry is not None and entry.kind is Kind.FILE:
+            yield entry.path
 
 
-def _providers(records: Iterable[tuple[_Record, str]]) -> dict[str, str]:
+def _providers(records: Iterable[tuple[Record, str]]) -> dict[str, str]:
     """Give the package URL of the deb that is, or else of the first that provides, each name."""
     real: dict[str, str] = {}
     virtual: dict[str, str] = {}

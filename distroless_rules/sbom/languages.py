@@ -105,7 +105,7 @@ def _recorded(files: Files, folder: str) -> Iterator[str]:
     paths = {posixpath.normpath(f"{root}/{each}") for each in named_ if not each.startswith("/")}
     paths.update(entry.path for entry in files.below(folder))
     for path in sorted(paths):
-        place = files.place(path)
+        place = files.view.place(path)
         if place is not None and place in files.entries and files.entries[place].sha256:
             yield place
 

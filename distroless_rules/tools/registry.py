@@ -28,7 +28,7 @@ _TOOLS = {
     "Mentions": ("mentions", "3"),
     "NodeModules": ("node_modules", "1"),
     "Policy": ("policy", "3"),
-    "Sbom": ("sbom", "1"),
+    "Sbom": ("sbom", "2"),
     "Screen": ("screen", "2"),
     "Unreached": ("unreached", "3"),
     "Wheels": ("wheels", "1"),

@@ -366,11 +366,11 @@ def test_labels_are_built(tmp_path: Path) -> None:
         load("@distroless_rules//rules:defs.bzl", "distroless_image", "files")
         files(name = "app", srcs = {"/app/main": "main"})
         distroless_image(name = "one", contents = [":app"])
-        distroless_image(name = "two", contents = [":app"], user = "root")
+        distroless_image(name = "two", contents = [":app"], user = "1000")
         """
     commands = Commands(tmp_path, {"app/BUILD": build, "app/main": "main"})
     (document,) = json.loads(commands.run("diff", "//app:one", ":two", "--json", folder="app").out)
-    assert "user: 65532>0" in _said(document)
+    assert "user: 65532>1000" in _said(document)
     ran = commands.run("diff", "//app:one", "distroless-out/app/one")
     assert ran.out.endswith("\nthe images are the same\n"), ran
     ran = commands.run("diff", "//app:app", "//app:one")

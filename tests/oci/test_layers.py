@@ -128,6 +128,15 @@ def test_damaged_blobs_are_refused(tmp_path: Path, at: str) -> None:
         seen(str(folder))
 
 
+def test_held_files_may_be_hard_links_to_others(tmp_path: Path) -> None:
+    below, above = [file("a", b"one"), file("b"), hardlink("d/c", "a")], [file("z", b"two"), hardlink("d/e", "z")]
+    with (
+        open_image(str(made(tmp_path / "image", below, above))) as image,
+        Layers.read(image, lambda path: path.startswith("d/")) as layers,
+    ):
+        assert [layers.bytes_of(layers.entries[path]) for path in ("d/c", "d/e")] == [b"one", b"two"]
+
+
 def test_devices_are_files_of_an_image_too(tmp_path: Path) -> None:
     with open_image(str(made(tmp_path / "image", [device("null")]))) as image, Layers.read(image) as layers:
         assert layers.entries["null"].kind is Kind.CHARACTER_DEVICE
