@@ -35,7 +35,7 @@ distroless_image(name = "waived", binary = ":server", exclude = ["libssl3t64"], 
 
 build_root(name = "root", debs = ["@trixie//dash", "@trixie//gcc", "@trixie//libc6-dev", "@trixie//zlib1g-dev"])
 
-genrule(name = "made", srcs = ["made.c"], outs = ["made"], cmd = "gcc -o $@ $< -lz", root = ":root")
+genrule(name = "made", srcs = ["made.c"], outs = ["made"], cmd = "gcc -Wl,-z,relro,-z,now -o $@ $< -lz", root = ":root")
 
 files(name = "placed", srcs = {"/opt/made": ":made"}, mode = "0755")
 

@@ -94,6 +94,7 @@ class SmallArchive:
         by_hash: bool = True,
         keys: Sequence[Tsk] = (),
         fields: Mapping[str, str] | None = None,
+        further: Mapping[str, bytes] | None = None,
     ) -> bytes:
         """Write ``dists/<suite>`` with all packages added so far, and give the InRelease file.
 
@@ -108,9 +109,12 @@ class SmallArchive:
             by_hash: whether files are also there by their digest.
             keys: sign with these, not with the archive's key; each adds a signature.
             fields: further or other fields of the release file.
+            further: path -> bytes of other files that the suite has and the release file lists.
         """
         dists = self.folder / "dists" / suite
-        listed: dict[str, bytes] = {}
+        listed: dict[str, bytes] = dict(further or {})
+        for path, data in listed.items():
+            _write(dists / path, data)
         for component in components:
             for architecture in architectures:
                 path = f"{component}/binary-{architecture}/Packages"
