@@ -37,7 +37,7 @@ ARROWS = {
     "pypi": "errors values tar",
     "sandbox": "errors",
     "sbom": "values deb closure",
-    "structure": "errors values tar oci",
+    "structure": "errors values tar closure oci",
     "anatomy": "errors values deb closure oci",
     "policy": "errors values elf closure oci",
     "tools": "errors values tar deb elf closure oci npm pypi sandbox sbom structure policy",
@@ -63,7 +63,7 @@ ARROWS = {
     "testing": "errors values actions storage execution project outputs state machine build",
     "cli": (
         "__init__ errors values loading targets actions storage deb oci comparing anatomy policy execution"
-        " analyzing project accounting asking outputs machine unreached checking why explaining testing build"
+        " analyzing project asking outputs machine explaining build accounting unreached checking why testing"
     ),
     "__main__": "cli",
 }

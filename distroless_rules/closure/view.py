@@ -101,6 +101,8 @@ class View:
         There may be nothing at that place; it is None if there is no such folder.
         """
         folder, _, name = path.strip("/").rpartition("/")
+        if name in (".", ".."):  # which is no link
+            return self.real(path)
         above = self._above(folder)
         if above is None:
             return None

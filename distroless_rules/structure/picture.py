@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from distroless_rules.closure.view import View
 from distroless_rules.errors import FormatError
 from distroless_rules.oci.config import Start
 from distroless_rules.tar import reader
@@ -14,7 +15,6 @@ from distroless_rules.values.tree import Entry, Kind
 
 __all__ = ["Picture"]
 
-_LINKS = 40  # that one path may lead through, as in the kernel
 _VARIABLE = re.compile(r"\$(?:\{(\w+)\}|(\w+))", re.ASCII)
 
 
@@ -32,28 +32,13 @@ class Picture:
         with archive.open("rb") as file:
             self._entries = {entry.path: entry for entry in reader.read(file, "", "the image's tree")}
         self._entries.setdefault("", Entry.directory(""))
+        self._view = View(self._entries, {})
 
     def find(self, path: str, *, follow: bool = True) -> Entry | None:
         """Give what is at a path, links followed; the last one only with ``follow``; hard links are files."""
-        place, _, rest = "", 0, [part for part in path.split("/") if part not in ("", ".")][::-1]
-        links = 0
-        while rest:
-            part = rest.pop()
-            if part == "..":
-                place = place.rpartition("/")[0]
-                continue
-            place = f"{place}/{part}" if place else part
-            entry = self._entries.get(place)
-            if entry is None:
-                return None
-            if entry.kind is Kind.SYMLINK and (rest or follow):
-                links += 1
-                if links > _LINKS or not entry.target:
-                    return None
-                rest += [each for each in entry.target.split("/") if each not in ("", ".")][::-1]
-                place = "" if entry.target.startswith("/") else place.rpartition("/")[0]
-        found = self._entries[place]
-        return self._entries.get(found.target) if found.kind is Kind.HARDLINK else found
+        place = self._view.real(path) if follow else self._view.place(path)
+        found = self._entries.get(place) if place is not None else None
+        return self._entries.get(found.target) if found is not None and found.kind is Kind.HARDLINK else found
 
     def read(self, path: str) -> bytes:
         """Give the bytes of a file.
