@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from distroless_rules.errors import DistrolessError, FormatError, RequestError
-from distroless_rules.oci import archive
+from distroless_rules.oci import archive, layout
 from distroless_rules.oci.config import Start
 from distroless_rules.oci.opened import Opened, open_image
 from distroless_rules.values.digest import Digest
@@ -123,6 +123,8 @@ def test_one_of_several_platforms(tmp_path: Path) -> None:
     images = [image(tmp_path / name, f"/{name}", f"linux/{name}") for name in ("amd64", "arm64", "riscv64")]
     folder = index(tmp_path / "index", images)
     assert opened(str(folder), "linux/arm64")[0] == "/arm64"
+    digest = layout.root(images[2]).digest.oci
+    assert opened(f"{folder}@{digest}")[0] == "/riscv64"
     with pytest.raises(RequestError, match=r"it has none for linux/s390x; it has: .*riscv64"):
         opened(str(folder), "linux/s390x")
 
@@ -143,14 +145,24 @@ def test_what_is_no_image(tmp_path: Path, name: str, cause: str) -> None:
         open_image(name if "://" in name else str(tmp_path / name))
 
 
-def test_blobs_are_checked(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("at", "cause"), [("manifest", "it is damaged"), ("config", "it is damaged"), ("layer", "the blob is damaged")]
+)
+def test_blobs_are_checked(tmp_path: Path, at: str, cause: str) -> None:
     folder = image(tmp_path / "image")
-    with open_image(str(folder)) as found:
-        blob = folder / "blobs/sha256" / found.layers[0].blob.removeprefix("sha256:")
-    blob.chmod(0o644)
-    blob.write_bytes(b"\x1f" + blob.read_bytes()[1:-1] + b"?")
-    with open_image(str(folder)) as found, pytest.raises(FormatError, match="the blob is damaged"):
-        layer(found, 0)
+    manifest = layout.read(folder).manifest
+    digest = {
+        "manifest": layout.root(folder).digest,
+        "config": manifest.config.digest,
+        "layer": manifest.layers[0].digest,
+    }[at]
+    blob = layout.blob(folder, digest)
+    data = bytearray(blob.read_bytes())
+    data[len(data) // 2] ^= 1
     blob.unlink()
-    with open_image(str(folder)) as found, pytest.raises(FormatError, match="No such file"):
-        layer(found, 0)
+    blob.write_bytes(data)
+    with pytest.raises(FormatError, match=cause):
+        opened(str(folder))
+    blob.unlink()
+    with pytest.raises(FormatError, match="No such file"):
+        opened(str(folder))
