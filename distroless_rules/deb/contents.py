@@ -49,12 +49,13 @@ def unzipped(chunks: Iterable[bytes], limit: int, what: str) -> Iterator[bytes]:
     Raises:
         FormatError: if it is malformed, cut off, or larger.
     """
-    stream, size, data = zlib.decompressobj(wbits=31), 0, b""
+    stream, size, is_whole = zlib.decompressobj(wbits=31), 0, False
     try:
         for chunk in chunks:
             data = chunk
             while data:
                 out = stream.decompress(data, _CHUNK)
+                is_whole = stream.eof
                 size += len(out)
                 if size > limit:
                     raise FormatError(f"read {what}", f"it unpacks to more than the {limit} bytes it should")
@@ -64,6 +65,8 @@ def unzipped(chunks: Iterable[bytes], limit: int, what: str) -> Iterator[bytes]:
                     data, stream = stream.unused_data.lstrip(b"\0"), zlib.decompressobj(wbits=31)
     except zlib.error as error:
         raise FormatError(f"read {what}", f"it is malformed: {error}") from error
+    if not is_whole:
+        raise FormatError(f"read {what}", "it is cut off")
 
 
 def compact(chunks: Iterable[bytes]) -> bytes:

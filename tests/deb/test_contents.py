@@ -71,8 +71,15 @@ def test_a_damaged_or_a_larger_file_is_refused() -> None:
     whole = gzip.compress(INDEX * 3)
     assert b"".join(unzipped([whole[:50], whole[50:]], len(INDEX) * 3, "it")) == INDEX * 3
     assert "unpacks to more than the 10 bytes" in fails(lambda: list(unzipped([whole], 10, "it")))
+    assert b"".join(unzipped([whole + whole + b"\0" * 9], 1 << 20, "it")) == INDEX * 6
     with pytest.raises(FormatError, match="malformed"):
         list(unzipped([b"no gzip file"], 10, "it"))
+
+
+@pytest.mark.parametrize("lost", [1, 8, 9, 200])
+def test_a_file_that_was_cut_off_is_refused(lost: int) -> None:
+    data = gzip.compress(INDEX)[:-lost]
+    assert fails(lambda: list(unzipped([data[:20], data[20:]], 1 << 20, "it"))) == "cannot read it: it is cut off"
 
 
 def published(folder: Path, data: bytes, listed: bytes | None = None) -> SmallArchive:
