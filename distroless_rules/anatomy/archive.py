@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from distroless_rules.anatomy.anatomy import Anatomy
-from distroless_rules.deb import control
+from distroless_rules.deb import control, os_release
 from distroless_rules.errors import RequestError
 from distroless_rules.values.tree import Kind
 
@@ -45,7 +45,7 @@ def suites_of(anatomy: Anatomy) -> Suites:
         RequestError: if nothing in the image says so.
         FormatError: if its apt sources are malformed.
     """
-    release = dict(_fields(_text(anatomy, "etc/os-release") or _text(anatomy, "usr/lib/os-release")))
+    release = os_release.fields(next(filter(None, (_text(anatomy, path) for path in os_release.PATHS)), ""))
     name = release.get("VERSION_CODENAME", "")
     rows = list(_sources(anatomy))
     if not name:
@@ -67,13 +67,6 @@ def _text(anatomy: Anatomy, path: str) -> str:
     if entry is None or entry.kind is not Kind.FILE:
         return ""
     return anatomy.layers.bytes_of(entry, _MAX).decode("utf-8", "replace")
-
-
-def _fields(text: str) -> Iterator[tuple[str, str]]:
-    for line in text.splitlines():
-        key, equals, value = line.partition("=")
-        if equals:
-            yield key.strip(), value.strip().strip("\"'")
 
 
 def _sources(anatomy: Anatomy) -> Iterator[tuple[str, tuple[str, ...], str]]:

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from distroless_rules.anatomy.sheet import Band, Item, size_text
+from distroless_rules.anatomy.sheet import Band, Item
 from distroless_rules.anatomy.treemap import Rectangle
+from distroless_rules.values.size import size_text
 
 __all__ = ["LETTER", "LONGEST", "Drawing", "draw"]
 

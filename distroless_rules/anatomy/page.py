@@ -14,8 +14,9 @@ from html import escape
 from pathlib import Path
 
 from distroless_rules.anatomy.graph import LETTER, LONGEST, Drawing, draw
-from distroless_rules.anatomy.sheet import Band, Item, Sheet, Table, size_text
+from distroless_rules.anatomy.sheet import Band, Item, Sheet, Table
 from distroless_rules.anatomy.treemap import Rectangle, squarified
+from distroless_rules.values.size import size_text
 
 __all__ = ["render"]
 

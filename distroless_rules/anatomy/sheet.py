@@ -8,8 +8,9 @@ from typing import Any
 
 from distroless_rules.anatomy.anatomy import Anatomy
 from distroless_rules.anatomy.groups import Group
+from distroless_rules.values.size import size_text
 
-__all__ = ["SAYS", "Band", "Item", "Sheet", "Table", "of", "size_text"]
+__all__ = ["SAYS", "Band", "Item", "Sheet", "Table", "of"]
 
 SAYS = {
     Group.APPLICATION: "files of no deb, and changed ones",
@@ -227,12 +228,3 @@ def _left_out(report: Mapping[str, Any]) -> Iterator[Table]:
     texts = [*report.get("accepted", ()), *report.get("warnings", ())]
     if texts:
         yield Table("Notes of the build", ("note",), tuple((str(text),) for text in texts))
-
-
-def size_text(size: int) -> str:
-    """Write a number of bytes for people: ``12.3 MB``."""
-    value, units = float(size), ["B", "kB", "MB", "GB"]
-    while value >= 999.95 and len(units) > 1:  # so that 999.95 kB are 1.0 MB
-        value /= 1000
-        units.pop(0)
-    return f"{size} B" if units[0] == "B" else f"{value:.1f} {units[0]}"

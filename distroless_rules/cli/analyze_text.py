@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from distroless_rules.anatomy.groups import Group
-from distroless_rules.cli.common import counted, size_text
+from distroless_rules.cli.common import counted
+from distroless_rules.values.size import size_text
 
 if TYPE_CHECKING:
     from distroless_rules.anatomy.anatomy import Anatomy

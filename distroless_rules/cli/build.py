@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from distroless_rules.cli.common import Flags, build_here, build_options, counted, note, size_text
+from distroless_rules.cli.common import Flags, build_here, build_options, counted, note
 from distroless_rules.errors import BuildError, RequestError
+from distroless_rules.values.size import size_text
 
 if TYPE_CHECKING:
     from distroless_rules.build import Built

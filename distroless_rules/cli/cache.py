@@ -7,8 +7,9 @@ from pathlib import Path
 
 import click
 
-from distroless_rules.cli.common import Flags, note, options, size_text
+from distroless_rules.cli.common import Flags, note, options
 from distroless_rules.errors import ConfigError, RequestError, StorageError
+from distroless_rules.values.size import size_text
 
 __all__ = ["command"]
 

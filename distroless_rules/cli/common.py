@@ -31,7 +31,6 @@ __all__ = [
     "open_here",
     "options",
     "print_messages",
-    "size_text",
 ]
 
 T = TypeVar("T")
@@ -267,17 +266,6 @@ def print_messages(messages: Iterable[str]) -> None:
 def counted(count: int, noun: str) -> str:
     """Write how many there are of something: ``1 deb``, ``2 debs``."""
     return f"{count} {noun}{'' if count == 1 else 's'}"
-
-
-def size_text(size: int) -> str:
-    """Write a number of bytes for people: ``12.3 MB``."""
-    if size < 1000:
-        return f"{size} B"
-    value, units = size / 1000, ["kB", "MB", "GB", "TB"]
-    while value >= 999.95 and len(units) > 1:
-        value /= 1000
-        units.pop(0)
-    return f"{value:.1f} {units[0]}"
 
 
 def _here() -> Path:

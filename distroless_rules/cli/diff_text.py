@@ -6,9 +6,10 @@ import difflib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from distroless_rules.cli.common import counted, size_text
+from distroless_rules.cli.common import counted
 from distroless_rules.comparing.compare import DebChange, Difference, FileChange
 from distroless_rules.comparing.picture import Picture
+from distroless_rules.values.size import size_text
 from distroless_rules.values.tree import Entry, Kind
 
 __all__ = ["document", "shown"]

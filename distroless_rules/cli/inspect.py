@@ -11,6 +11,7 @@ import click
 
 from distroless_rules.cli.common import Flags, build_here, build_options, images
 from distroless_rules.errors import RequestError
+from distroless_rules.values.size import size_text
 
 __all__ = ["command"]
 
@@ -63,7 +64,7 @@ def _page(layouts: list[tuple[str, Path]], file: Path, platform: str) -> None:
 
 
 def _unreached(flags: Flags, target: str, as_json: bool) -> None:
-    from distroless_rules.cli.common import counted, open_here, size_text
+    from distroless_rules.cli.common import counted, open_here
     from distroless_rules.cli.progress import Progress
     from distroless_rules.unreached import unreached
 

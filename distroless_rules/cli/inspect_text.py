@@ -6,7 +6,7 @@ import stat
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from distroless_rules.cli.common import size_text
+from distroless_rules.values.size import size_text
 from distroless_rules.values.tree import Entry, Kind
 
 if TYPE_CHECKING:

@@ -18,8 +18,9 @@ from distroless_rules.actions.analysed import Wanted
 from distroless_rules.actions.artifact import Artifact, Root
 from distroless_rules.actions.graph import OFFER
 from distroless_rules.actions.stages import Stages
-from distroless_rules.cli.common import counted, size_text
+from distroless_rules.cli.common import counted
 from distroless_rules.execution.forecast import Forecast, State
+from distroless_rules.values.size import size_text
 
 __all__ = ["Planned", "drawn"]
 

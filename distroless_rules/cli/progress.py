@@ -8,9 +8,10 @@ import threading
 import time
 from dataclasses import dataclass
 
-from distroless_rules.cli.common import note, size_text
+from distroless_rules.cli.common import note
 from distroless_rules.cli.live import Live, Row
 from distroless_rules.execution import events
+from distroless_rules.values.size import size_text
 
 __all__ = ["Progress", "on_terminal"]
 

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 
-from distroless_rules.deb import control
+from distroless_rules.deb import control, os_release
 from distroless_rules.deb.installed import Record, installed
 from distroless_rules.sbom import copyright as copyrights
 from distroless_rules.sbom.component import Component, Source
@@ -49,7 +49,8 @@ def _namer(files: Files) -> Callable[[str, str, str], str]:
     """Give the function that makes the package URL of a deb of this distribution."""
     from packageurl import PackageURL
 
-    release = _os_release(files)
+    texts = (files.read(path, 1 << 16) for path in os_release.PATHS)
+    release = os_release.fields(next(filter(None, texts), b"").decode("utf-8", "replace"))
     named = release.get("ID", "").lower()
     vendor = named if named in _VENDORS else "debian"  # an image may give its system a name of its own
     version = release.get("VERSION_ID", "") if vendor == named else ""
@@ -60,12 +61,6 @@ def _namer(files: Files) -> Callable[[str, str, str], str]:
         return str(PackageURL("deb", vendor, name, version or None, qualifiers).to_string())
 
     return purl
-
-
-def _os_release(files: Files) -> dict[str, str]:
-    data = files.read("etc/os-release", 1 << 16) or files.read("usr/lib/os-release", 1 << 16)
-    rows = (line.partition("=") for line in data.decode("utf-8", "replace").splitlines())
-    return {name.strip(): value.strip().strip("\"'") for name, sign, value in rows if sign}
 
 
 def _component(files: Files, record: Record, purl: str, namer: Callable[[str, str, str], str]) -> Component:
