@@ -13,7 +13,8 @@ from tests.support.scene import Scene, scene
 
 def _deb(name: str, version: str, depends: str = "") -> bytes:
     fields = {"Package": name, "Version": version} | ({"Depends": depends} if depends else {})
-    return make_deb(f"usr/share/{name}/text = {version}\\n", fields)
+    files = f"usr/share/{name}/text = {version}\\n\nusr/share/doc/{name}/copyright = free\\n"
+    return make_deb(files, fields)
 
 
 @pytest.fixture
