@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from distroless_rules import outputs, state, warned
+from distroless_rules import outputs, state
 from distroless_rules.actions.analysed import Analysis, Wanted
 from distroless_rules.actions.artifact import Artifact
 from distroless_rules.errors import (
@@ -87,6 +87,7 @@ def build(project: Project, request: Request, options: Options, listener: events
     if analysis is None:
         analysis, seen = analysed(project, request, options)
         stamp.looked_at(seen, analysis)
+    from distroless_rules import warned
     from distroless_rules.machine import Machine
 
     with Machine(project, options.jobs, listener, sandbox_debug=options.sandbox_debug) as machine:

@@ -6,16 +6,14 @@ A warning is read from what the action left, not when it is performed, so that o
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from distroless_rules.actions.origins import COMPOSE
+from distroless_rules.storage.store import MissingBlobError
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from distroless_rules.actions.analysed import Analysis
-    from distroless_rules.errors import Location
     from distroless_rules.storage.store import LocalStore
     from distroless_rules.values.digest import Digest
 
@@ -40,11 +38,18 @@ def warnings(analysis: Analysis, made: Mapping[str, Digest], store: LocalStore) 
         if named.artifact.path in made
     ]
     store.bring(digest for _, digest in reports)
-    gone = store.missing(digest for _, digest in reports)
-    there = [(analysis.places.get(owner, owner), digest) for owner, digest in reports if digest not in gone]
-    return tuple(dict.fromkeys(line for at, digest in there for line in _lines(at, store.path(digest))))
+    found = {
+        f"{analysis.places.get(owner, owner)}: warning: {text}": None
+        for owner, digest in reports
+        for text in _told(store, digest)
+    }
+    return tuple(found)
 
 
-def _lines(at: Location | str, report: Path) -> Iterator[str]:
-    for text in json.loads(report.read_bytes())["warnings"]:
-        yield f"{at}: warning: {text}"
+def _told(store: LocalStore, digest: Digest) -> list[str]:
+    try:
+        report = store.path(digest).read_bytes()
+    except (MissingBlobError, FileNotFoundError):
+        return []  # the image stands without it, as nobody asked for the report itself
+    told: list[str] = json.loads(report)["warnings"]
+    return told

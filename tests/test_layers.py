@@ -52,7 +52,7 @@ ARROWS = {
     "engines": "errors values actions storage execution project sharing",
     "advising": "errors values actions storage deb elf closure project",
     "machine": "errors actions storage tools execution project fetching outputs sharing engines advising",
-    "warned": "errors values actions storage",
+    "warned": "values actions storage",
     "records": "__init__ values actions storage execution project outputs machine",
     "explaining": "errors values loading targets actions execution project outputs records",
     "build": "errors values loading actions storage tools execution project outputs state machine warned records",
