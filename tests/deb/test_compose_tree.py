@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, event, example, given, settings
+from hypothesis import event, example, given, settings
 from hypothesis import strategies as st
 
 from distroless_rules.deb.compose_tree import Claim, Tree
@@ -125,7 +125,7 @@ def check_debs(made: Composed, listings: Iterable[Mapping[str, str]], entries: M
             assert entry.mode == (0o640 if text.startswith("0640") else 0o644)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150)
 @example([{"opt/a": "-> /srv/a/b", "opt/b": "-> a/../../c"}, {"opt/b/a": "= x"}])
 @given(debs)
 def test_every_image(wanted: list[dict[str, str]]) -> None:

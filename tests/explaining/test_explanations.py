@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from distroless_rules.cli.explain_text import shown
@@ -251,7 +251,7 @@ def test_the_record_of_another_target(commands: Commands, first: Any, tmp_path: 
     )
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=100)
 @given(st.data())
 def test_whatever_is_wrong_with_a_record_is_one_error(first: Any, data: st.DataObject) -> None:
     record = copy.deepcopy(first["record"])
@@ -283,7 +283,6 @@ JSON = st.recursive(
 )
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(JSON, JSON)
 def test_values_that_differ_have_changes_and_others_none(old: Any, new: Any) -> None:
     same = json.dumps(old, sort_keys=True) == json.dumps(new, sort_keys=True)
