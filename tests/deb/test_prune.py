@@ -12,7 +12,7 @@ from tests.support.composing import composed
 LIB = "usr/lib/x86_64-linux-gnu"
 DROPPED = {
     "doc": "usr/share/doc/a/README usr/share/doc/a/examples/a.c usr/share/doc/a/changelog.gz",
-    "man": "usr/share/man/man1/a.1.gz usr/share/man/de/man1/a.1.gz usr/local/man/man1/a.1 usr/lib/jvm/a/man/man1/b.1",
+    "man": "usr/share/man/man1/a.1.gz usr/share/man/de/man1/a.1.gz usr/local/man/man1/a.1 usr/lib/jvm/a/man/man1/b.1 usr/share/a/man/man1/a.1",
     "info": "usr/share/info/a.info.gz",
     "locale": "usr/share/locale/de/LC_MESSAGES/a.mo",
     "headers": "usr/include/a.h usr/include/x86_64-linux-gnu/b.h",
@@ -39,7 +39,7 @@ KEPT = (
     # Folders that only begin or end alike.
     *("usr/share/docbook/a", "usr/share/manual/a", "usr/share/information/a", "usr/share/locales/a", "usr/includes/a"),
     *("usr/share/i18n/locales/C", "usr/lib/locale/C.utf8/LC_CTYPE", "usr/lib/perl5/pkgconfig.pm", "etc/crontab"),
-    *("usr/lib/jvm/a/lib/man.jar", "usr/share/a/man/man1/a.1", "usr/share/bugs/a", "usr/share/pythons/a"),
+    *("usr/lib/jvm/a/lib/man.jar", "usr/share/a/man/a.1", "usr/share/bugs/a", "usr/share/pythons/a"),
     *("usr/bin/py3compiler", "usr/bin/update-ca-certificates.real", "usr/share/gdbm/a", "etc/init/a", "etc/cron.conf"),
     # Converters of Unicode and Latin, the tables that name them, and a library that programs link with.
     *(f"{LIB}/gconv/UTF-16.so", f"{LIB}/gconv/ISO8859-1.so", f"{LIB}/gconv/gconv-modules.d/a.conf"),
