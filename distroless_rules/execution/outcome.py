@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from distroless_rules.actions.action import Action
 from distroless_rules.actions.artifact import Artifact
-from distroless_rules.errors import DistrolessError, InternalError
+from distroless_rules.errors import DistrolessError, InternalError, Interrupted, StorageError
 from distroless_rules.execution import events
 from distroless_rules.values.digest import Digest
 
-__all__ = ["Diverged", "Failure", "Outcome"]
+__all__ = ["Diverged", "Failure", "Outcome", "diverged", "fault", "is_failure"]
 
 
 class Diverged(InternalError):  # noqa: N818 - what became of the action
@@ -44,3 +44,19 @@ class Outcome:
     failures: tuple[Failure, ...]
     counts: events.Counts
     made: Mapping[str, Digest]
+
+
+def diverged(action: Action, output: str) -> Diverged:
+    """Give the error for an action that gave other bytes for an output than the time before."""
+    cause = f'it gave other bytes for output "{output}" than the time before'
+    return Diverged(f"perform {action.mnemonic} for {action.owner}", cause)
+
+
+def fault(action: Action, error: Exception) -> InternalError:
+    """Give the error for a fault of ours that an action met."""
+    return InternalError(f"perform {action.mnemonic} for {action.owner}", f"{type(error).__name__}: {error}")
+
+
+def is_failure(error: DistrolessError) -> bool:
+    """Tell whether an error is one action's own, so that others may go on."""
+    return not isinstance(error, (Interrupted, InternalError, StorageError))

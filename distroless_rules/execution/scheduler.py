@@ -13,14 +13,15 @@ from __future__ import annotations
 import queue
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 
 from distroless_rules.actions.action import Action
 from distroless_rules.actions.artifact import Artifact, Root
-from distroless_rules.errors import ActionError, DistrolessError, InternalError, Interrupted, StorageError
+from distroless_rules.errors import ActionError, DistrolessError, Interrupted
 from distroless_rules.execution import events
 from distroless_rules.execution.executor import Executor
-from distroless_rules.execution.outcome import Diverged, Failure, Outcome
+from distroless_rules.execution.outcome import Diverged, Failure, Outcome, diverged, fault, is_failure
 from distroless_rules.execution.plan import Plan, make
 from distroless_rules.execution.pool import Pool
 from distroless_rules.execution.supply import Supply
@@ -76,8 +77,9 @@ def execute(
         except KeyboardInterrupt as error:
             pool.cancel()
             raise Interrupted("finish the build", "it was interrupted") from error
-        except BaseException:
-            pool.cancel()
+        except BaseException as error:
+            if not isinstance(error, Diverged):  # nothing is under way then, and the caller may begin again
+                pool.cancel()
             raise
 
 
@@ -97,15 +99,9 @@ class _Run:
         seek: Seek | None,
         seekers: Pool,
     ) -> None:
-        self._plan = plan
-        self._wanted = wanted
-        self._executor = executor
-        self._supply = supply
-        self._pool = pool
-        self._downloads = downloads
-        self._keep_going = keep_going
-        self._listener = listener
-        self._seek, self._seekers = seek, seekers
+        self._plan, self._wanted = plan, wanted
+        self._executor, self._supply, self._pool, self._downloads = executor, supply, pool, downloads
+        self._keep_going, self._listener, self._seek, self._seekers = keep_going, listener, seek, seekers
         self._messages: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._jobs = 0  # submitted, each of which sends one message when it is over
         self._stopping = False
@@ -130,20 +126,11 @@ class _Run:
         free = [position for position in plan.needed if not plan.waits[position]]
         self._ready.extend(sorted(free, key=lambda position: -plan.priority[position]))
         digests = self._take_wanted()
-        prepared = False
-        while self._ready or self._jobs:
-            if self._ready and self._messages.empty():
-                self._look_up(self._ready.popleft())
-                continue
-            if not prepared and self._messages.empty():
-                prepared = True
-                self._prepare()
-            try:
-                end_of_job = self._messages.get(timeout=_NAP)
-            except queue.Empty:
-                continue
-            self._jobs -= 1
-            end_of_job()
+        try:
+            self._work()
+        except Diverged:
+            self._drain()
+            raise
         for artifact in self._wanted:
             if artifact.path in self._known and artifact.root is Root.DERIVED:
                 digests[artifact] = self._known[artifact.path]
@@ -152,18 +139,42 @@ class _Run:
         self._listener(counts)
         return Outcome(digests, (*failures, *self._lost), counts, self._known)
 
+    def _work(self) -> None:
+        """Look up, begin and finish actions until nothing is left to do."""
+        prepared = False
+        while self._ready or self._jobs:
+            if self._ready and self._messages.empty():
+                self._look_up(self._ready.popleft())
+                continue
+            if not prepared and self._messages.empty():
+                prepared = True
+                self._prepare()
+            if end_of_job := self._next():
+                end_of_job()
+
+    def _next(self) -> Callable[[], None] | None:
+        with suppress(queue.Empty):
+            end_of_job = self._messages.get(timeout=_NAP)
+            self._jobs -= 1
+            return end_of_job
+        return None
+
+    def _drain(self) -> None:
+        """Wait until nothing is under way; what it gives is not passed on."""
+        self._stopping = True
+        while self._jobs:
+            self._next()
+
     def _prepare(self) -> None:
         """Have what later actions need imported while threads perform the first ones."""
-        actions = [self._plan.actions[position] for position in self._plan.needed]
-        for action in {action.mnemonic: action for action in actions}.values():
+        for action in {each.mnemonic: each for each in map(self._plan.actions.__getitem__, self._plan.needed)}.values():
             self._executor.prepare(action)
 
     def _counts(self) -> events.Counts:
         endings = list(self._endings.values())
         cached, shared, ran, failed = (endings.count(ending) for ending in events.Ending)
-        total = len(self._plan.needed)
-        skipped = total - len(endings)
-        return events.Counts(total, cached, ran, failed, skipped, self._fetched, self._fetched_bytes, shared)
+        total, fetched = len(self._plan.needed), (self._fetched, self._fetched_bytes)
+        return events.Counts(total, cached, ran, failed, total - len(endings), *fetched, shared)
 
     def _take_wanted(self) -> dict[Artifact, Digest]:
         """Find the wanted artifacts that no action makes."""
@@ -197,7 +208,7 @@ class _Run:
             inputs = self._inputs(position)
             result = self._executor.lookup(action, inputs)
         except DistrolessError as error:
-            if not _is_failure(error):
+            if not is_failure(error):
                 raise
             self._fail(position, error)
             return
@@ -221,11 +232,10 @@ class _Run:
         """Look elsewhere for a result; runs on a thread of the seekers."""
         try:
             self._check()
-            result = seek()
+            end_of_job = partial(self._take, position, seek(), events.Ending.SHARED)
         except BaseException as error:  # noqa: BLE001 - carried to the scheduler's thread
-            self._messages.put(partial(self._stumble, position, error))
-            return
-        self._messages.put(partial(self._take, position, result, events.Ending.SHARED))
+            end_of_job = partial(self._stumble, position, error)
+        self._messages.put(end_of_job)
 
     def _wants_absent(self, action: Action, result: ActionResult) -> bool:
         paths = self._wanted_paths
@@ -252,8 +262,7 @@ class _Run:
 
     def _needs(self, position: int) -> dict[int | Digest, Artifact]:
         """Find what must be downloaded (by digest) or made again (by position) before an action is performed."""
-        inputs = self._inputs(position)
-        action = self._plan.actions[position]
+        inputs, action = self._inputs(position), self._plan.actions[position]
         blobs = [named for named in action.inputs if named.artifact.root is not Root.SOURCE]
         absent = self._supply.absent(inputs[named.name] for named in blobs)
         return {
@@ -275,20 +284,18 @@ class _Run:
             self._check()
             self._listener(events.ActionStarted(action))
             result = self._executor.execute(action, inputs)
+            end_of_job = partial(self._finish, position, result, events.Ending.RAN, result.milliseconds)
         except BaseException as error:  # noqa: BLE001 - carried to the scheduler's thread
-            self._messages.put(partial(self._stumble, position, error))
-            return
-        self._messages.put(partial(self._finish, position, result, events.Ending.RAN, result.milliseconds))
+            end_of_job = partial(self._stumble, position, error)
+        self._messages.put(end_of_job)
 
     def _finish(self, position: int, result: ActionResult, ending: events.Ending, spent: int) -> None:
         """Pass an action's result on."""
-        action = self._plan.actions[position]
-        known = self._known
+        action, known = self._plan.actions[position], self._known
         for named in action.outputs:
             digest = result.outputs[named.name]
             if known.setdefault(named.artifact.path, digest) != digest:
-                doing = f"perform {action.mnemonic} for {action.owner}"
-                raise Diverged(doing, f'it gave other bytes for output "{named.name}" than the time before')
+                raise diverged(action, named.name)
         first = position not in self._endings
         self._end(position, ending, spent)
         for waiter in self._waiters.pop(position, ()):
@@ -311,12 +318,10 @@ class _Run:
             self._active.discard(position)
         elif isinstance(error, MissingBlobError) and self._tries[position] < _TRIES and not self._stopping:
             self._start(position)
-        elif isinstance(error, DistrolessError) and (_is_failure(error) or isinstance(error, MissingBlobError)):
+        elif isinstance(error, DistrolessError) and (is_failure(error) or isinstance(error, MissingBlobError)):
             self._fail(position, error)
         elif isinstance(error, Exception) and not isinstance(error, DistrolessError):
-            action = self._plan.actions[position]
-            cause = f"{type(error).__name__}: {error}"
-            raise InternalError(f"perform {action.mnemonic} for {action.owner}", cause) from error
+            raise fault(self._plan.actions[position], error) from error
         else:
             raise error
 
@@ -376,7 +381,7 @@ class _Run:
                 self._unblock(waiter)
         elif isinstance(error, Interrupted) and self._stopping:
             return
-        elif not isinstance(error, DistrolessError) or not _is_failure(error):
+        elif not isinstance(error, DistrolessError) or not is_failure(error):
             raise error
         elif waiters := self._waiters.pop(digest, []):
             for waiter in waiters:
@@ -393,8 +398,3 @@ class _Run:
     def _lose(self, error: DistrolessError) -> None:
         self._lost.append(Failure(None, error))
         self._stop()
-
-
-def _is_failure(error: DistrolessError) -> bool:
-    """Tell whether an error is one action's own, so that others may go on."""
-    return not isinstance(error, (Interrupted, InternalError, StorageError))

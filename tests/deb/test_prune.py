@@ -12,7 +12,7 @@ from tests.support.composing import composed
 LIB = "usr/lib/x86_64-linux-gnu"
 DROPPED = {
     "doc": "usr/share/doc/a/README usr/share/doc/a/examples/a.c usr/share/doc/a/changelog.gz",
-    "man": "usr/share/man/man1/a.1.gz usr/share/man/de/man1/a.1.gz usr/local/man/man1/a.1 usr/lib/jvm/a/man/man1/b.1 usr/share/a/man/man1/a.1",
+    "man": "usr/share/man/man1/a.1.gz usr/share/man/de/man1/a.1.gz usr/lib/jvm/a/man/man1/b.1 usr/share/a/man/man1/a.1",
     "info": "usr/share/info/a.info.gz",
     "locale": "usr/share/locale/de/LC_MESSAGES/a.mo",
     "headers": "usr/include/a.h usr/include/x86_64-linux-gnu/b.h",
