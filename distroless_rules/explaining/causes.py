@@ -167,6 +167,8 @@ class _Causes:
         if pair.new.action.mnemonic == "DebUnpack":
             return  # they are the deb's
         for change in changes(json.loads(old), json.loads(new)):
+            if change.path.startswith("place"):
+                continue  # where a target stands is in what is said of it, and in no image
             same = json.loads(old).get("compression") == json.loads(new).get("compression")
             if change.path == "compressor" and same:
                 text = f"{json.dumps(change.old)} -> {json.dumps(change.new)}"

@@ -105,9 +105,12 @@ FILES = {
 
 
 def _debs(library: str = "1.0", depends: str = "libsmall") -> Iterator[bytes]:
-    yield make_deb("0755 usr/bin/small = program\\n", {"Depends": depends})
-    yield make_deb(f"usr/lib/libsmall.so.1 = library {library}\\n", {"Package": "libsmall", "Version": library})
-    yield make_deb("usr/share/other/text = other\\n", {"Package": "other"})
+    yield make_deb("0755 usr/bin/small = program\\n\nusr/share/doc/small/copyright = free", {"Depends": depends})
+    yield make_deb(
+        f"usr/lib/libsmall.so.1 = library {library}\\n\nusr/share/doc/libsmall/copyright = free",
+        {"Package": "libsmall", "Version": library},
+    )
+    yield make_deb("usr/share/other/text = other\\n\nusr/share/doc/other/copyright = free", {"Package": "other"})
 
 
 @pytest.fixture(scope="module")
@@ -182,9 +185,9 @@ EDITS = {
         ['BUILD:10:5: env["PORT"] of //:image: "80" is gone'],
     ),
     "an attribute that is new": (
-        _change("BUILD", 'name = "image",', 'name = "image",\n    exposed_ports = ["80/tcp"],\n    user = "root",'),
+        _change("BUILD", 'name = "image",', 'name = "image",\n    exposed_ports = ["80/tcp"],\n    user = "1000",'),
         [
-            'BUILD:6:12: user of //:image: "nonroot" -> "root"',
+            'BUILD:6:12: user of //:image: "nonroot" -> "1000"',
             'BUILD:5:22: exposed_ports of //:image: "80/tcp" is new',
         ],
     ),
@@ -307,13 +310,18 @@ def test_other_bytes_of_a_deb(it: Scene, other_debs: Callable[[Iterator[bytes]],
 def _rebuilt() -> Iterator[bytes]:
     small, _, other = _debs()
     yield small
-    yield make_deb("usr/lib/libsmall.so.1 = library again\\n", {"Package": "libsmall"})
+    yield make_deb(
+        "usr/lib/libsmall.so.1 = library again\\n\nusr/share/doc/libsmall/copyright = free", {"Package": "libsmall"}
+    )
     yield other
 
 
 def test_a_deb_that_a_newer_one_needs(it: Scene, other_debs: Callable[[Iterator[bytes]], None]) -> None:
     _, library, other = _debs()
-    small = make_deb("0755 usr/bin/small = program\\n", {"Depends": "libsmall, other", "Version": "1.1"})
+    small = make_deb(
+        "0755 usr/bin/small = program\\n\nusr/share/doc/small/copyright = free",
+        {"Depends": "libsmall, other", "Version": "1.1"},
+    )
     other_debs(iter([small, library, other]))
     document = _explained(it)
     causes = ["distroless.lock: @trixie//other 1.0 is new", "distroless.lock: @trixie//small: 1.0 -> 1.1"]

@@ -169,7 +169,8 @@ def test_a_decompression_bomb(built: Scene) -> None:
 
 
 def test_a_path_from_the_root_of_this_machine_is_one_in_the_image(built: Scene) -> None:
-    lock_evil(built, holding(member(str(OUTSIDE), data=b"x")))
+    licence = member("./usr/share/doc/evil/copyright", data=b"free")
+    lock_evil(built, holding(member(str(OUTSIDE), data=b"x"), licence))
     assert built.build().status == 0
     assert not OUTSIDE.exists()
     assert f"{str(OUTSIDE)[1:]}" in built.run("inspect", "//:image", "--files").out

@@ -28,7 +28,7 @@ def built(tmp_path: Path) -> Iterator[Scene]:
 @pytest.fixture
 def renewed(built: Scene) -> Iterator[Scene]:
     """A scene whose archive has got another deb since; in the end it can be built with that."""
-    built.archive.add(make_deb("usr/share/news = x", {"Package": "news"}))
+    built.archive.add(make_deb("usr/share/news = x\nusr/share/doc/news/copyright = free", {"Package": "news"}))
     built.archive.publish("trixie")
     yield built
     built.server.heal()
