@@ -91,7 +91,7 @@ def test_python_answers_a_request(container: Container, tmp_path: Path) -> None:
     servers.test_python_answers_a_request(container, tmp_path / "log")
 
 
-@pytest.mark.parametrize("label", servers.SERVICES)
+@pytest.mark.parametrize("label", [each for each in servers.SERVICES if each[2:].partition(":")[0] in NAMES])
 def test_a_service_built_from_source_answers(container: Container, label: str, tmp_path: Path) -> None:
     servers.test_a_service_built_from_source_answers(container, label, tmp_path / "log")
 
