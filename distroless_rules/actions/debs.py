@@ -236,7 +236,8 @@ class Debs:
         owner = f"@{deb.archive}//{deb.name}" if deb.archive else f"//{deb.path}"
         if file is None:
             file = Artifact(Root.LOCKED, f"{deb.archive}/{deb.path}", Digest(deb.sha256, deb.size), owner)
-        folder = f"debs/{deb.name}_{deb.version}_{deb.architecture}_{deb.sha256[:12]}"
+        # Archives may have the very same deb: two suites of a distribution, for example.
+        folder = f"debs/{deb.archive or deb.path}/{deb.name}_{deb.version}_{deb.architecture}_{deb.sha256[:12]}"
         index = Artifact(Root.DERIVED, f"{folder}/index", owner=owner)
         tree = Artifact(Root.DERIVED, f"{folder}/tree", owner=owner)
         parameters = {"architecture": deb.architecture, "name": deb.name, "version": deb.version}

@@ -19,7 +19,7 @@ from distroless_rules.values.platform import Platform
 
 __all__ = ["Pair", "pairs"]
 
-_DEB = re.compile(r"debs/(.+)_[^_/]*_([^_/]+)_[0-9a-f]{12}/")
+_DEB = re.compile(r"debs/.+/([^/]+)_[^_/]*_([^_/]+)_[0-9a-f]{12}/")
 
 
 @dataclass(frozen=True)

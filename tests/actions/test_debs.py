@@ -138,6 +138,19 @@ def test_two_archives_may_not_give_one_deb() -> None:
     assert closure(both, [("trixie", "perl"), ("bookworm", "libc6")])[0] == "libc6 perl"
 
 
+def test_two_archives_may_have_the_same_deb() -> None:
+    sid = small_lock("curl 8: libc6", "libc6 2.41 size=3000", archive="sid")
+    actions: list[Action] = []
+    debs = Debs(Lock({**LOCK.archives, **sid.archives}), cut, "trixie", actions.append)
+    for archive in ("trixie", "sid"):
+        debs.closure([(archive, "curl")], [], (), (), AMD64)
+    made = [out.artifact.path for action in actions for out in action.outputs]
+    assert len(set(made)) == len(made)
+    unpacked = [action for action in actions if action.progress == "Unpacking curl"]
+    assert [action.owner for action in unpacked] == ["@trixie//curl", "@sid//curl"]
+    assert len({action.inputs[0].artifact.digest for action in unpacked}) == 1
+
+
 def test_a_local_deb_stands_in_for_the_archives() -> None:
     lock = replace(LOCK, local={"debs/libcurl4.deb": local_deb("libcurl4", "libc6")}, local_archive="trixie")
     actions: list[Action] = []
@@ -166,7 +179,7 @@ def test_each_deb_is_unpacked_once_for_all_images() -> None:
     )  # fmt: skip
     locked = LOCK.archives["trixie"].debs["amd64"]["libc6"]
     assert (deb.artifact.digest and deb.artifact.digest.hash) == locked.sha256
-    folder = f"debs/libc6_2.41_amd64_{locked.sha256[:12]}"
+    folder = f"debs/trixie/libc6_2.41_amd64_{locked.sha256[:12]}"
     assert [(out.name, out.artifact.path) for out in libc.outputs] == [
         ("index", f"{folder}/index"),
         ("tree", f"{folder}/tree"),
