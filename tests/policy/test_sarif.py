@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
+
 from distroless_rules.policy.check import CHECKS
 from distroless_rules.policy.rules import Policy
 from distroless_rules.policy.sarif import Place, dump
 from tests.support.policy import verdict_of
+from tests.support.sarif import invalid
 
 IMAGE = "deb=dash: 0755 /usr/bin/dash elf\n0777 /srv/\nuser 0\n0600 /app/a b%.key = x\n"
 
@@ -22,6 +25,19 @@ def _log(line: int = 7) -> dict[str, Any]:
 def _result(check: str, log: dict[str, Any]) -> dict[str, Any]:
     (found,) = [each for each in log["runs"][0]["results"] if each["ruleId"] == check]
     return dict(found)
+
+
+@pytest.mark.parametrize("line", [0, 7])
+def test_the_schema_of_the_standard_holds(line: int) -> None:
+    log = _log(line)
+    assert log["runs"][0]["results"]
+    assert invalid(log) == []
+
+
+def test_the_schema_would_say_what_is_wrong() -> None:
+    log = _log()
+    log["runs"][0]["results"][0]["level"] = "fatal"
+    assert invalid(log) == ["$.runs[0].results[0].level: 'fatal' is not one of ['none', 'note', 'warning', 'error']"]
 
 
 def test_the_log_is_of_version_2_1_0_with_one_run_of_this_tool() -> None:
