@@ -21,7 +21,8 @@ FAULTS, NEAR_MISSES = (
 )
 
 
-def _split(case: str) -> tuple[str, str]:
+def split(case: str) -> tuple[str, str]:
+    """Give what is found in a case, and the rest of it."""
     lines = case.splitlines(keepends=True)
     count = sum(line.startswith(("error ", "warning ")) for line in lines)
     return "".join(lines[:count]), "".join(lines[count:])
@@ -29,7 +30,7 @@ def _split(case: str) -> tuple[str, str]:
 
 @pytest.mark.parametrize("case", FAULTS, ids=lambda case: case.splitlines()[0].replace(" ", "-"))
 def test_a_planted_fault_is_found_and_nothing_else(case: str) -> None:
-    expected, image = _split(case)
+    expected, image = split(case)
     assert found_text(image) == expected
 
 
@@ -44,13 +45,13 @@ def test_there_are_enough_of_both() -> None:
 
 
 def test_every_check_but_budgets_has_a_fault() -> None:
-    planted = {line.split()[1] for case in FAULTS for line in _split(case)[0].splitlines()}
+    planted = {line.split()[1] for case in FAULTS for line in split(case)[0].splitlines()}
     assert set(CHECKS) - planted == {"unowned-file", "size-budget", "file-budget", "unused-waiver"}
 
 
 @pytest.mark.parametrize("case", FAULTS, ids=lambda case: case.splitlines()[0].replace(" ", "-"))
 def test_no_secret_is_said(case: str) -> None:
-    said = found(_split(case)[1]).dump().decode()
+    said = found(split(case)[1]).dump().decode()
     for secret in (
         "ghp_16C7",
         "V9xq2LmTz7",

@@ -2,7 +2,7 @@
 
     0755 /usr/bin/tool elf         a file: mode, owner (0:0 where it is left out), path, content
     deb=dash: 0755 /usr/bin/dash elf       who brings it: deb=, tree=, file= (//:app where nothing is said), image
-    0644 /etc/x = one\\nanother    text; `elf` and the words after it are of _ELFS; `bytes <hex>`; `capable`; `device`
+    0644 /etc/x = one\\nanother    text; `elf` and the words after it are of ELFS; `bytes <hex>`; `capable`; `device`
     /bin/sh -> dash                a link
     0777 /srv/                     a folder
     user 0                         a part of the config: env A=B, label a=b, entrypoint, cmd, ...
@@ -14,8 +14,8 @@ What a case does not say is as in an image that passes. A `~` in it is left out:
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from functools import partial
 
 from distroless_rules.closure import scan
@@ -33,11 +33,11 @@ from distroless_rules.values.platform import Platform
 from distroless_rules.values.tree import Entry, Kind
 from tests.support.elf import make_elf
 
-__all__ = ["found", "found_text", "subject_of", "verdict_of"]
+__all__ = ["BASE", "ELFS", "Row", "config_of", "found", "found_text", "rows", "subject_of", "verdict_of", "words"]
 
 _LOADER = "/lib64/ld-linux-x86-64.so.2"
 _hard = partial(make_elf, needed=["libc.so.6"], symbols=["__stack_chk_fail"])
-_ELFS = {
+ELFS = {
     "": _hard(interpreter=_LOADER),
     "lib": _hard(soname="libx.so.1"),
     "no-pie": _hard(kind="exec", interpreter=_LOADER),
@@ -55,7 +55,7 @@ _ELFS = {
 }
 _GO = b"\xff Go buildinf:\x08\x02"
 _RUST = b"\0/usr/src/rustc-1.85.1/library/std/src/io/mod.rs\0"
-_BASE = """
+BASE = """
 image: /bin -> usr/bin
 image: 0755 /usr/bin/
 image: /lib64 -> usr/lib64
@@ -89,37 +89,48 @@ def verdict_of(text: str, policy: Policy) -> Verdict:
 
 def subject_of(text: str) -> Subject:
     """Give an image as the checks see it."""
-    entries: dict[str, Entry] = {}
-    data: dict[str, bytes] = {}
-    owners: dict[str, Owner] = {}
-    told: dict[str, list[str]] = {}
-    for line in f"{_BASE}{text}".replace("~", "").strip().splitlines():
-        owner, path, entry, content = _line(line.strip(), told)
-        if entry is not None:
-            entries[path] = entry
-            owners[path] = owner
-            data[entry.sha256] = content
-            for parent in parents(path):
-                entries.setdefault(parent, Entry.directory(parent))
+    told, made = rows(f"{BASE}{text}")
+    entries = {row.entry.path: row.entry for row in made}
+    owners = {row.entry.path: row.owner for row in made}
+    data = {row.entry.sha256: row.content for row in made}
+    for path in [*entries]:
+        for parent in parents(path):
+            entries.setdefault(parent, Entry.directory(parent))
     view = View(entries, scan.scan(entries.values(), lambda e, size: data[e.sha256][:size], lambda e: data[e.sha256]))
     return Subject(
         view=view,
         marks=screen.screen(entries.values(), lambda entry, size: _part(data[entry.sha256], entry, size)),
-        config=_config(told),
+        config=config_of(told),
         owners={path: owner for path, owner in owners.items() if owner.kind != "image"},
-        debs=("libc6", *_words(told, "debs")),
-        asked=frozenset(_words(told, "asked")),
-        allow=tuple(_words(told, "allow")),
+        debs=("libc6", *words(told, "debs")),
+        asked=frozenset(words(told, "asked")),
+        allow=tuple(words(told, "allow")),
         accepted=tuple(told.get("accepted", ())),
         is_built="foreign" not in told,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A path of an image, who brings it, and what is in it."""
+
+    owner: Owner
+    entry: Entry
+    content: bytes
+
+
+def rows(text: str) -> tuple[dict[str, list[str]], list[Row]]:
+    """Read a case: what it says of the config and of what is known besides, by its first word; and its paths."""
+    told: dict[str, list[str]] = {}
+    lines = text.replace("~", "").strip().splitlines()
+    return told, [row for line in lines if (row := _row(line.strip(), told))]
 
 
 def _part(data: bytes, entry: Entry, size: int) -> bytes:
     return data[entry.offset : entry.offset + min(size, entry.size)]
 
 
-def _line(line: str, told: dict[str, list[str]]) -> tuple[Owner, str, Entry | None, bytes]:
+def _row(line: str, told: dict[str, list[str]]) -> Row | None:
     owner = Owner("file", "//:app")
     head, colon, rest = line.partition(": ")
     if colon and (head == "image" or head.startswith(("deb=", "tree=", "file="))):
@@ -127,10 +138,10 @@ def _line(line: str, told: dict[str, list[str]]) -> tuple[Owner, str, Entry | No
         owner, line = Owner(kind, name or "the image"), rest
     first, _, rest = line.partition(" ")
     if first.startswith("/"):
-        return owner, first[1:], Entry.symlink(first[1:], rest.removeprefix("-> ")), b""
+        return Row(owner, Entry.symlink(first[1:], rest.removeprefix("-> ")), b"")
     if not first.isdigit():
         told.setdefault(first, []).append(rest)
-        return owner, "", None, b""
+        return None
     second, _, more = rest.partition(" ")
     uid, gid = 0, 0
     if ":" in second and not second.startswith("/"):
@@ -138,13 +149,14 @@ def _line(line: str, told: dict[str, list[str]]) -> tuple[Owner, str, Entry | No
         second, _, more = more.partition(" ")
     path, mode = second.strip("/"), int(first, 8)
     if second.endswith("/"):
-        return owner, path, Entry.directory(path, mode, uid, gid), b""
+        return Row(owner, Entry.directory(path, mode, uid, gid), b"")
     if more in ("device", "fifo"):
         kind = Kind.FIFO if more == "fifo" else Kind.BLOCK_DEVICE
-        return owner, path, Entry(path, kind, mode, uid, gid), b""
+        return Row(owner, Entry(path, kind, mode, uid, gid), b"")
     content, attributes = _content(more)
     sha256 = hashlib.sha256(content + path.encode()).hexdigest()
-    return owner, path, Entry(path, Kind.FILE, mode, uid, gid, len(content), sha256=sha256, xattrs=attributes), content
+    entry = Entry(path, Kind.FILE, mode, uid, gid, len(content), sha256=sha256, xattrs=attributes)
+    return Row(owner, entry, content)
 
 
 def _content(text: str) -> tuple[bytes, tuple[tuple[str, str], ...]]:
@@ -152,7 +164,7 @@ def _content(text: str) -> tuple[bytes, tuple[tuple[str, str], ...]]:
     if kind == "elf":
         return b"".join(_elf(rest.split())), ()
     if kind == "capable":
-        return _ELFS[""], (("security.capability", "0100000200200000"),)
+        return ELFS[""], (("security.capability", "0100000200200000"),)
     if kind == "bytes":
         return bytes.fromhex(rest), ()
     return rest.encode().decode("unicode_escape").encode("latin-1"), ()
@@ -164,16 +176,19 @@ def _elf(words: list[str]) -> Iterator[bytes]:
     if name.startswith(("runpath=", "rpath=")):
         yield _hard(runpath=folder) if name.startswith("run") else _hard(rpath=folder)
     else:
-        yield _ELFS["" if name in ("go", "rust", "busybox") else name]
+        yield ELFS["" if name in ("go", "rust", "busybox") else name]
     for word in (name, *more):
         yield {"go": _GO, "rust": _RUST, "busybox": b"BusyBox is copyrighted by many authors"}.get(word, b"")
 
 
-def _words(told: dict[str, list[str]], name: str) -> list[str]:
+def words(told: Mapping[str, list[str]], name: str) -> list[str]:
+    """Give the words of all lines that begin with a name."""
     return [word for line in told.get(name, ()) for word in line.split()]
 
 
-def _config(told: dict[str, list[str]]) -> Config:
+def config_of(told: Mapping[str, list[str]]) -> Config:
+    """Give the config that a case has."""
+
     def pairs(name: str) -> dict[str, str]:
         return {
             key: value.encode().decode("unicode_escape")
@@ -181,14 +196,14 @@ def _config(told: dict[str, list[str]]) -> Config:
         }
 
     start = Start(
-        entrypoint=tuple(_words(told, "entrypoint")) or ("/app/server",),
-        cmd=tuple(_words(told, "cmd")),
+        entrypoint=tuple(words(told, "entrypoint")) or ("/app/server",),
+        cmd=tuple(words(told, "cmd")),
         env=pairs("env"),
         user=told.get("user", ["65532"])[0],
         workdir=told.get("workdir", ["/"])[0],
         labels=pairs("label"),
-        ports=tuple(_words(told, "port")),
-        volumes=tuple(_words(told, "volume")),
+        ports=tuple(words(told, "port")),
+        volumes=tuple(words(told, "volume")),
     )
     history = tuple(History(row) for row in told.get("history", ()))
     return replace(Config(Platform.parse("linux/amd64"), start), history=history)
