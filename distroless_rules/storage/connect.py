@@ -27,6 +27,10 @@ def connect(endpoint: Endpoint, seconds: float, headers: tuple[tuple[str, str | 
         from distroless_rules.storage.remote_http import HttpCache
 
         return HttpCache(endpoint, seconds)
+    if endpoint.scheme.startswith("oci"):
+        from distroless_rules.storage.remote_registry import RegistryCache
+
+        return RegistryCache(endpoint, seconds)
     from distroless_rules.storage.remote_grpc import GrpcCache
 
     return GrpcCache(endpoint, seconds, headers)

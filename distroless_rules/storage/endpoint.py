@@ -25,8 +25,10 @@ from distroless_rules.errors import ConfigError, did_you_mean
 
 __all__ = ["SCHEMES", "Endpoint", "Identity", "Login", "parse"]
 
-SCHEMES = ("grpc", "grpcs", "http", "https", "file")
-_PORTS = {"http": 80, "https": 443}
+SCHEMES = ("grpc", "grpcs", "http", "https", "oci", "oci+http", "oci+https", "file")
+_PORTS = {"http": 80, "https": 443, "oci": 443, "oci+http": 80, "oci+https": 443}
+_REPOSITORY = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*")  # distribution-spec 1.1, "Pulling manifests": a part
+_LONGEST = 255  # letters of a repository's name, in all registries
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")  # RFC 9110, 5.6.2: token
 _VALUE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e\t]*[\x21-\x7e])?")
@@ -66,7 +68,8 @@ class Endpoint:
         scheme: one of ``SCHEMES``.
         host: its name or address.
         port: its port.
-        path: what follows: of gRPC the instance name, of HTTP what is before ``/ac`` and ``/cas``, of file a folder.
+        path: what follows: of gRPC the instance name, of HTTP what is before ``/ac`` and ``/cas``, of a registry the
+            repository, of file a folder.
         login: ``user:password`` of the address.
         identity: who asks.
         table: of ``distroless.toml`` where all this is said, for messages.
@@ -83,7 +86,12 @@ class Endpoint:
     @property
     def secure(self) -> bool:
         """Whether it is spoken to over TLS."""
-        return self.scheme in ("grpcs", "https")
+        return self.scheme in ("grpcs", "https", "oci+https") or (self.scheme == "oci" and not self.local)
+
+    @property
+    def web(self) -> str:
+        """The scheme of its URLs, where it is a web server."""
+        return "https" if self.secure else "http"
 
     @property
     def target(self) -> str:
@@ -95,7 +103,10 @@ class Endpoint:
         """The address for messages."""
         if self.scheme == "file":
             return self.path
-        return f"{self.scheme}://{self.target}{'/' if self.path else ''}{self.path}"
+        target = self.target
+        if self.scheme.startswith("oci") and self.port == _PORTS["https" if self.secure else "http"]:
+            target = target.rpartition(":")[0]
+        return f"{self.scheme}://{target}{'/' if self.path else ''}{self.path}"
 
     @property
     def local(self) -> bool:
@@ -106,7 +117,10 @@ class Endpoint:
 def parse(
     address: str, identity: Identity, doing: str = "read the remote cache's address", table: str = "cache"
 ) -> Endpoint:
-    """Read an address: ``grpc[s]://host:port[/instance]``, ``http[s]://host[:port][/path]``, ``file:///path``.
+    """Read an address of a server, a registry or a folder.
+
+    ``grpc[s]://host:port[/instance]``, ``http[s]://host[:port][/path]``, ``file:///path``, or
+    ``oci://host[:port]/repository``: a registry is asked over TLS, unless it is on this machine or ``oci+http``.
 
     Args:
         address: as it was written.
@@ -130,8 +144,8 @@ def parse(
     except ValueError as error:
         raise refused("its port is not a number from 1 to 65535") from error
     if parts.scheme not in SCHEMES or "://" not in address:
-        hint = (
-            did_you_mean(parts.scheme, SCHEMES) or "write grpc[s]://host:port/instance, http[s]://host/path or a folder"
+        hint = did_you_mean(parts.scheme, SCHEMES) or (
+            "write grpc[s]://host:port/instance, http[s]://host/path, oci://host/repository or a folder"
         )
         raise refused(
             f'"{parts.scheme}" is not a scheme that is known' if "://" in address else "it has no scheme", hint
@@ -149,7 +163,28 @@ def parse(
     login = f"{unquote(parts.username)}:{unquote(parts.password or '')}" if parts.username else ""
     _check_headers(identity.headers)
     path = unquote(parts.path).strip("/")
+    if parts.scheme.startswith("oci"):
+        if cause := _not_repository(path):
+            raise refused(cause, f"write {parts.scheme}://{parts.netloc.rpartition('@')[2]}/team/cache")
+        return _registry(parts.scheme, parts.hostname, port, path, login, identity, table)
     return Endpoint(parts.scheme, parts.hostname, port or _PORTS[parts.scheme], path, login, identity, table)
+
+
+def _registry(
+    scheme: str, host: str, port: int | None, path: str, login: str, identity: Identity, table: str
+) -> Endpoint:
+    """Give a registry, where it is when its address does not say so."""
+    plain = scheme == "oci" and host in _LOOPBACK
+    return Endpoint(scheme, host, port or (80 if plain else _PORTS[scheme]), path, login, identity, table)
+
+
+def _not_repository(path: str) -> str:
+    """Say why a path names no repository, ``""``: it does."""
+    if not path:
+        return "it names no repository"
+    if len(path) > _LONGEST or not all(_REPOSITORY.fullmatch(part) for part in path.split("/")):
+        return "a repository's name is of small letters, digits, and . _ - between them, and it has no tag"
+    return ""
 
 
 class Login:

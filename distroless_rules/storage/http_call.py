@@ -12,9 +12,10 @@ import os
 import socket
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Any, BinaryIO
-from urllib.parse import quote
+from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
+from urllib.parse import quote, urlsplit
 from urllib.request import getproxies_environment, proxy_bypass
 
 from distroless_rules.errors import ConfigError
@@ -25,7 +26,10 @@ from distroless_rules.storage.traffic import Traffic, Watch, Watched
 if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse, PoolManager
 
-__all__ = ["HttpServer"]
+__all__ = ["Answer", "HttpServer", "Web"]
+
+Answer = tuple[int, Mapping[str, str], Iterator[bytes]]
+"""Status, headers, and the pieces of the body."""
 
 _CONNECT_SECONDS = 1.5
 _PIECE = 1 << 18  # bytes
@@ -48,12 +52,42 @@ _HINTS = {
 }
 
 
+class Proof(Protocol):
+    """What proves who asks, as ``endpoint.Login`` does."""
+
+    def headers(self) -> tuple[tuple[str, str], ...]:
+        """Give names, in lower case, and values."""
+
+    def forget(self) -> None:
+        """Take note that the server has refused them."""
+
+
+class Web(Protocol):
+    """What can be asked in HTTP."""
+
+    def ask(
+        self,
+        method: str,
+        path: str,
+        headers: Mapping[str, str] | None = None,
+        body: BinaryIO | None = None,
+        *,
+        silence: float = 0,
+    ) -> AbstractContextManager[Answer]:
+        """Ask once (see ``HttpServer.ask``)."""
+
+    def refused(self, status: int, doing: str) -> RemoteError:
+        """Give the error that a status means."""
+
+
 class HttpServer:
     """A server; safe for many threads.
 
     Args:
-        endpoint: where it is, ``http`` or ``https``.
+        endpoint: where it is.
         seconds: how long it may say nothing.
+        login: what proves who asks; None: what the endpoint says of that.
+        path: below which everything is; None: the endpoint's.
 
     Attributes:
         endpoint: where it is.
@@ -63,46 +97,63 @@ class HttpServer:
         ConfigError: if a token or a certificate cannot be read.
     """
 
-    def __init__(self, endpoint: Endpoint, seconds: float) -> None:
+    def __init__(self, endpoint: Endpoint, seconds: float, login: Proof | None = None, path: str | None = None) -> None:
         self.endpoint = endpoint
         self.traffic = Traffic()
         self._seconds = seconds
-        self._login = Login(endpoint)
+        self._login = login or Login(endpoint)
         self._login.headers()
         self._watch = Watch(seconds)
         self._here = threading.local()
         self._pool = _pool(endpoint, self._here)
-        host = f"{endpoint.scheme}://{endpoint.target}"
-        self._base = f"{host}/{quote(endpoint.path)}/" if endpoint.path else f"{host}/"
+        self._elsewhere: PoolManager | None = None
+        path = endpoint.path if path is None else path
+        self._base = f"{endpoint.web}://{endpoint.target}/{quote(path)}{'/' if path else ''}"
+        self._origin = _origin(self._base)
 
     def close(self) -> None:
         """End what is under way."""
         self._watch.close()
         self._pool.clear()
 
+    def url(self, path: str) -> str:
+        """Give the URL of a path after the server's, or of a URL."""
+        return path if path.startswith(("http://", "https://")) else self._base + path
+
     @contextmanager
     def ask(
-        self, method: str, path: str, headers: Mapping[str, str] | None = None, body: BinaryIO | None = None
-    ) -> Iterator[tuple[int, Mapping[str, str], Iterator[bytes]]]:
+        self,
+        method: str,
+        path: str,
+        headers: Mapping[str, str] | None = None,
+        body: BinaryIO | None = None,
+        *,
+        silence: float = 0,
+        known: bool = True,
+    ) -> Iterator[Answer]:
         """Ask once; give the status, the headers and the body's pieces.
 
         Args:
             method: of HTTP.
-            path: after the endpoint's.
-            headers: beside those that prove who asks.
+            path: after the server's; or a whole URL, which may lead to another server.
+            headers: beside those that prove who asks, which no other server is sent.
             body: read from the start; ``Content-Length`` is among the headers.
+            silence: seconds for which it may say nothing; 0: as long as is usual.
+            known: whether it is told who asks.
 
         Raises:
             RemoteError: if there is no answer; also while pieces are taken.
         """
         doing = f"{'send a blob to' if body else 'read'} {self.endpoint.shown}"
-        with self._watch.over(self._hang_up(), self._seconds * (3 if body else 1)) as watched:
+        url = self.url(path)
+        here = _origin(url) == self._origin
+        with self._watch.over(self._hang_up(), silence or self._seconds * (3 if body else 1)) as watched:
             watched.waits()
             with self._errors(doing, watched):
-                response: BaseHTTPResponse = self._pool.request(
+                response: BaseHTTPResponse = (self._pool if here else self._other()).request(
                     method,
-                    self._base + path,
-                    headers={**self._headers(doing), **(headers or {})},
+                    url,
+                    headers={**self._headers(doing, known and here), **(headers or {})},
                     body=_Counted(body, self.traffic, watched) if body else None,
                     preload_content=False,
                     redirect=False,
@@ -147,10 +198,17 @@ class HttpServer:
                     return
         response.close()
 
-    def _headers(self, doing: str) -> dict[str, str]:
+    def _other(self) -> PoolManager:
+        """Give connections to other servers, which do not learn who asks."""
+        if self._elsewhere is None:
+            unknown = replace(self.endpoint.identity, certificate=None, key=None)
+            self._elsewhere = _pool(replace(self.endpoint, identity=unknown), self._here)
+        return self._elsewhere
+
+    def _headers(self, doing: str, known: bool) -> dict[str, str]:
         fixed = {"User-Agent": "distroless-rules", "Accept-Encoding": "identity"}
         try:
-            return fixed | dict(self._login.headers())
+            return fixed | dict(self._login.headers()) if known else fixed
         except ConfigError as error:  # it went well at first
             raise RemoteError(doing, str(error), Code.UNAUTHENTICATED) from error
 
@@ -194,6 +252,15 @@ class _Counted(io.RawIOBase):
         self._watched.passed(len(data))
         self._watched.waits()
         return data
+
+
+def _origin(url: str) -> tuple[str, str, int]:
+    """Give scheme, host and port of a URL."""
+    parts = urlsplit(url)
+    try:
+        return parts.scheme, parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
+    except ValueError:
+        return parts.scheme, "", 0  # of nobody
 
 
 def _explain(error: Exception) -> tuple[str, str]:
@@ -247,7 +314,7 @@ def _pool(endpoint: Endpoint, here: threading.local) -> PoolManager:
             _readable(file)
             settings[name] = str(file)
     proxies = {} if endpoint.local or proxy_bypass(endpoint.host) else getproxies_environment()
-    proxy = proxies.get(endpoint.scheme)
+    proxy = proxies.get(endpoint.web)
     pool = urllib3.ProxyManager(proxy, **settings) if proxy else urllib3.PoolManager(**settings)
     pool.pool_classes_by_scheme = {"http": PlainPool, "https": SecurePool}
     return pool

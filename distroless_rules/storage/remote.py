@@ -7,6 +7,7 @@ by whoever asked (``storage.shared``, ``storage.results``).
 from __future__ import annotations
 
 import hashlib
+import io
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import BinaryIO, Literal, Protocol
 
@@ -15,7 +16,7 @@ from distroless_rules.storage.messages import ActionResult
 from distroless_rules.storage.traffic import Traffic
 from distroless_rules.values.digest import EMPTY, Digest
 
-__all__ = ["Bounded", "Bytes", "Receiver", "Remote", "Write", "without_empty"]
+__all__ = ["Bounded", "Bytes", "InMemory", "Receiver", "Remote", "Write", "without_empty"]
 
 Write = Callable[[bytes], object]
 """Takes the next bytes of a blob."""
@@ -37,6 +38,18 @@ class Bytes(Protocol):
         Raises:
             OSError: if they cannot be read.
         """
+
+
+class InMemory(io.BytesIO):
+    """Bytes that are not in a file (see ``Bytes``)."""
+
+    def read_bytes(self) -> bytes:
+        """Give all bytes."""
+        return self.getvalue()
+
+    def open(self, mode: str, buffering: int) -> io.BytesIO:
+        """Open them, to be read from the start."""
+        return io.BytesIO(self.getvalue())
 
 
 class Remote(Protocol):

@@ -29,6 +29,8 @@ REMOTES: dict[str, Callable[[Path], AbstractContextManager[str]]] = {
     "buildgrid": engines.buildgrid,
     "nginx": engines.nginx,
     "folder": engines.shared_folder,
+    "docker-registry": engines.docker_registry,
+    "go-registry": engines.go_registry,
 }
 LARGE = 9_000_001  # bytes: more than any batch or message may have
 

@@ -18,7 +18,19 @@ from pathlib import Path
 
 import pytest
 
-__all__ = ["FOLDER", "buildgrid", "casd", "free_port", "installed", "nginx", "serving", "shared_folder", "worker"]
+__all__ = [
+    "FOLDER",
+    "buildgrid",
+    "casd",
+    "docker_registry",
+    "free_port",
+    "go_registry",
+    "installed",
+    "nginx",
+    "serving",
+    "shared_folder",
+    "worker",
+]
 
 FOLDER = Path(__file__).parents[2] / ".venv" / "engines"
 """Where ``tests/run --install`` puts the packages that hold engines."""
@@ -111,6 +123,40 @@ def buildgrid(folder: Path) -> Iterator[str]:
     config.write_text(_BUILDGRID.format(folder=folder, port=port))
     with serving([str(program), "server", "start", str(config)], port, folder.with_name(f"{folder.name}.log")):
         yield f"grpc://127.0.0.1:{port}"
+
+
+_DOCKER_REGISTRY = """
+version: 0.1
+log: {{level: error}}
+storage: {{filesystem: {{rootdirectory: {folder}}}}}
+http: {{addr: "127.0.0.1:{port}"{tls}}}
+{more}
+"""
+
+
+@contextmanager
+def docker_registry(folder: Path, more: str = "", tls: tuple[Path, Path] | None = None) -> Iterator[str]:
+    """Start the registry that Debian packages; ``more`` is of its configuration. Give the address of a repository."""
+    program = installed("docker-registry")
+    port = free_port()
+    secure = f", tls: {{certificate: {tls[0]}, key: {tls[1]}}}" if tls else ""
+    folder.mkdir(parents=True, exist_ok=True)
+    config = folder.with_name(f"{folder.name}.yml")
+    config.write_text(_DOCKER_REGISTRY.format(folder=folder, port=port, tls=secure, more=more))
+    with serving([program, "serve", str(config)], port, folder.with_name(f"{folder.name}.log")):
+        yield f"oci{'+https' if tls else ''}://127.0.0.1:{port}/team/cache"
+
+
+@contextmanager
+def go_registry(folder: Path) -> Iterator[str]:
+    """Start the registry of go-containerregistry, which keeps all in memory; give the address of a repository."""
+    program = FOLDER.with_name("bin") / "registry"
+    if not program.exists():
+        pytest.skip("go-containerregistry's registry is not installed; tests/run --install does it where there is Go")
+    port = free_port()
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with serving([str(program), "-port", str(port)], port, folder.with_name(f"{folder.name}.log")):
+        yield f"oci://127.0.0.1:{port}/cache"
 
 
 _NGINX = """
