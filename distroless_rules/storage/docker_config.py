@@ -99,7 +99,8 @@ def _names(host: str, repository: str) -> Iterator[str]:
     parts = repository.split("/")
     yield from ("/".join((host, *parts[:count])) for count in range(len(parts), 0, -1))
     for each in _HUB if host in _HUB else (host,):
-        yield from (each, f"https://{each}", f"http://{each}", f"https://{each}/v1/", f"https://{each}/v2/")
+        yield each
+        yield from (f"{scheme}://{each}{end}" for scheme in ("https", "http") for end in ("", "/", "/v1/", "/v2/"))
 
 
 def _text(table: object, name: str) -> str:

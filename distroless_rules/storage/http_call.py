@@ -256,11 +256,12 @@ class _Counted(io.RawIOBase):
 
 def _origin(url: str) -> tuple[str, str, int]:
     """Give scheme, host and port of a URL."""
-    parts = urlsplit(url)
     try:
-        return parts.scheme, parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
+        parts = urlsplit(url)
+        port = parts.port
     except ValueError:
-        return parts.scheme, "", 0  # of nobody
+        return "", "", 0  # of nobody
+    return parts.scheme, parts.hostname or "", port or (443 if parts.scheme == "https" else 80)
 
 
 def _explain(error: Exception) -> tuple[str, str]:

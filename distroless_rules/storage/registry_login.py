@@ -110,13 +110,14 @@ class RegistryLogin:
     def _token(self, wanted: Mapping[str, str], writes: bool, ask: Asks) -> str:
         """Have the token server that a challenge names give a token; ``""``: it gives none."""
         realm, doing = wanted.get("realm", ""), f"log in to {self._endpoint.shown}"
-        where = urlsplit(realm)
+        try:
+            where = urlsplit(realm)
+            port = where.port or (443 if where.scheme == "https" else 80)
+        except ValueError as error:
+            raise RemoteError(doing, "its token server has no address", Code.UNAUTHENTICATED) from error
         if where.scheme not in ("https", self._endpoint.web) or not where.hostname or "@" in where.netloc:
             raise RemoteError(doing, "its token server has no address that can be trusted", Code.UNAUTHENTICATED)
-        try:
-            who = self._login(where.scheme, where.hostname, where.port or (443 if where.scheme == "https" else 80))
-        except ValueError as error:  # of the port
-            raise RemoteError(doing, "its token server has no address", Code.UNAUTHENTICATED) from error
+        who = self._login(where.scheme, where.hostname, port)
         about = {"scope": f"repository:{self._endpoint.path}:{'pull,push' if writes else 'pull'}"}
         if "service" in wanted:
             about["service"] = wanted["service"]

@@ -1,16 +1,14 @@
-"""HTTP caches that lie, fail or stand still: no lie is taken, nothing wrong is kept, and every build ends right."""
+"""HTTP caches and registries that lie, fail or stand still: no lie is taken, and every build ends right."""
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from distroless_rules.storage import gc
+from tests.support.web_caches import Handler, Lie, Registry, Web, serving
 from tests.support.workshop import Workshop, action, out
 
 CHAIN = [
@@ -21,61 +19,9 @@ CHAIN = [
 WANTED = (out("two"), out("large"))
 
 
-class Web:
-    """A server of what is put; ``lie`` may answer in its place."""
-
-    def __init__(self) -> None:
-        self.kept: dict[str, bytes] = {}
-        self.lie: Lie | None = None
-        self.closing = threading.Event()
-        web = self
-
-        class Handler(_Handler):
-            owner = web
-
-        self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.http.daemon_threads = True
-        self.address = f"http://127.0.0.1:{self.http.server_address[1]}/cache"
-
-
-class _Handler(BaseHTTPRequestHandler):
-    owner: Web
-    protocol_version = "HTTP/1.1"
-
-    def do_GET(self) -> None:
-        if self.owner.lie is None or not self.owner.lie(self, self.owner.kept.get(self.path)):
-            self.give(self.owner.kept.get(self.path))
-
-    do_HEAD = do_GET  # noqa: N815 - the name that the library calls
-
-    def do_PUT(self) -> None:
-        self.owner.kept[self.path] = self.rfile.read(int(self.headers["Content-Length"]))
-        self.give(b"", 201)
-
-    def give(self, body: bytes | None, status: int = 200, headers: dict[str, str] | None = None) -> None:
-        self.send_response(status if body is not None else 404)
-        for name, value in {"Content-Length": str(len(body or b"")), **(headers or {})}.items():
-            self.send_header(name, value)
-        self.end_headers()
-        if body and self.command != "HEAD":
-            self.wfile.write(body)
-
-    def log_message(self, *_: Any) -> None:
-        pass
-
-    def handle(self) -> None:
-        try:
-            super().handle()
-        except OSError:
-            self.close_connection = True  # the client hung up on a lie
-
-
-Lie = Callable[[_Handler, "bytes | None"], bool]
-
-
 def _bytes(change: Callable[[bytes], bytes]) -> Lie:
-    def lie(handler: _Handler, body: bytes | None) -> bool:
-        if handler.command == "HEAD" or "/cas/" not in handler.path or body is None:
+    def lie(handler: Handler, body: bytes | None) -> bool:
+        if handler.command == "HEAD" or not handler.of_blob or body is None:
             return False
         handler.give(change(body))
         return True
@@ -84,8 +30,8 @@ def _bytes(change: Callable[[bytes], bytes]) -> Lie:
 
 
 def _result(change: Callable[[bytes], bytes]) -> Lie:
-    def lie(handler: _Handler, body: bytes | None) -> bool:
-        if "/ac/" not in handler.path or body is None:
+    def lie(handler: Handler, body: bytes | None) -> bool:
+        if not handler.of_result or body is None:
             return False
         handler.give(change(body))
         return True
@@ -93,9 +39,9 @@ def _result(change: Callable[[bytes], bytes]) -> Lie:
     return lie
 
 
-def _always(status: int, headers: dict[str, str] | None = None, *, when: str = "/") -> Lie:
-    def lie(handler: _Handler, _: bytes | None) -> bool:
-        if when not in handler.path:
+def _always(status: int, headers: dict[str, str] | None = None, *, of_blobs: bool = False) -> Lie:
+    def lie(handler: Handler, _: bytes | None) -> bool:
+        if of_blobs and not handler.of_blob:
             return False
         handler.give(b"words", status, headers)
         return True
@@ -103,15 +49,15 @@ def _always(status: int, headers: dict[str, str] | None = None, *, when: str = "
     return lie
 
 
-def _short(handler: _Handler, body: bytes | None) -> bool:
-    if handler.command == "HEAD" or "/cas/" not in handler.path or body is None:
+def _short(handler: Handler, body: bytes | None) -> bool:
+    if handler.command == "HEAD" or not handler.of_blob or body is None:
         return False
     handler.give(body[:-1], headers={"Content-Length": str(len(body))})
     handler.close_connection = True
     return True
 
 
-def _endless(handler: _Handler, body: bytes | None) -> bool:
+def _endless(handler: Handler, body: bytes | None) -> bool:
     if handler.command == "HEAD":
         return False
     handler.send_response(200)
@@ -122,26 +68,26 @@ def _endless(handler: _Handler, body: bytes | None) -> bool:
     return True
 
 
-def _promised(handler: _Handler, body: bytes | None) -> bool:
-    if "/cas/" not in handler.path:
+def _promised(handler: Handler, body: bytes | None) -> bool:
+    if not handler.of_blob:
         return False
     handler.give(None if handler.command == "GET" else b"", headers={} if handler.command == "GET" else {"X": "y"})
     return True
 
 
-def _garbage(handler: _Handler, _: bytes | None) -> bool:
+def _garbage(handler: Handler, _: bytes | None) -> bool:
     handler.wfile.write(b"\xff\xfe no HTTP at all\r\n\r\n")
     handler.close_connection = True
     return True
 
 
-def _reset(handler: _Handler, _: bytes | None) -> bool:
+def _reset(handler: Handler, _: bytes | None) -> bool:
     handler.close_connection = True
     return True
 
 
-def _packed(handler: _Handler, body: bytes | None) -> bool:
-    if handler.command == "HEAD" or "/cas/" not in handler.path or body is None:
+def _packed(handler: Handler, body: bytes | None) -> bool:
+    if handler.command == "HEAD" or not handler.of_blob or body is None:
         return False
     handler.give(body, headers={"Content-Encoding": "gzip"})
     return True
@@ -163,23 +109,19 @@ LIES: dict[str, Lie] = {
     "no HTTP at all": _garbage,
     "connections closed": _reset,
     "a redirect": _always(302, {"Location": "http://127.0.0.1:9/elsewhere"}),
-    "a part nobody asked for": _always(206, {"Content-Range": "bytes 5-9/10"}, when="/cas/"),
+    "a part nobody asked for": _always(206, {"Content-Range": "bytes 5-9/10"}, of_blobs=True),
     **{f"all answers are {status}": _always(status) for status in (400, 401, 403, 404, 405, 429, 500, 501, 503, 507)},
 }
 
 
-@pytest.fixture
-def web(tmp_path: Path) -> Iterator[Web]:
-    made = Web()
-    threading.Thread(target=made.http.serve_forever, args=(0.01,), daemon=True).start()
-    shop = Workshop(tmp_path / "first", remote=made.address, upload=True)
-    assert len(shop.build(CHAIN, *WANTED).ran) == 3
-    assert not shop.warnings
-    assert len(made.kept) == 6
-    yield made
-    made.closing.set()
-    made.http.shutdown()
-    made.http.server_close()
+@pytest.fixture(params=[Web, Registry])
+def web(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Web]:
+    with serving(request.param()) as made:
+        shop = Workshop(tmp_path / "first", remote=made.address, upload=True)
+        assert len(shop.build(CHAIN, *WANTED).ran) == 3
+        assert not shop.warnings
+        assert len(made.kept) == (6 if request.param is Web else 10)
+        yield made
 
 
 def _built(folder: Path, address: str, seconds: float = 30) -> Workshop:
@@ -209,9 +151,9 @@ def test_no_lie_is_taken(web: Web, tmp_path: Path, lie: str) -> None:
 @pytest.mark.parametrize("part", ["answer", "head", "body"])
 @pytest.mark.parametrize("drip", [False, True])
 def test_a_server_that_stands_still_is_not_waited_for(web: Web, tmp_path: Path, part: str, drip: bool) -> None:
-    def crawl(handler: _Handler, body: bytes | None) -> bool:
+    def crawl(handler: Handler, body: bytes | None) -> bool:
         if part == "body":
-            if handler.command == "HEAD" or "/cas/" not in handler.path or len(body or b"") < 1000:
+            if handler.command == "HEAD" or not handler.of_blob or len(body or b"") < 1000:
                 return False
             handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 500000\r\n\r\n")
         elif part == "head":
@@ -229,8 +171,8 @@ def test_a_server_that_stands_still_is_not_waited_for(web: Web, tmp_path: Path, 
 def test_a_transfer_that_breaks_off_goes_on(web: Web, tmp_path: Path) -> None:
     broken: list[str] = []
 
-    def once(handler: _Handler, body: bytes | None) -> bool:
-        if handler.command == "HEAD" or "/cas/" not in handler.path or len(body or b"") < 1000 or body is None:
+    def once(handler: Handler, body: bytes | None) -> bool:
+        if handler.command == "HEAD" or not handler.of_blob or len(body or b"") < 1000 or body is None:
             return False
         given = handler.headers.get("Range")
         if given:
