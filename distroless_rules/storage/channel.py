@@ -30,6 +30,7 @@ Q = TypeVar("Q", bound=wire.Message)
 R = TypeVar("R", bound=wire.Message)
 
 _LARGEST = 16 << 20  # bytes of a message that is received: servers keep to 4 MiB
+_SMALL = 20_000  # bytes of a request that goes at once, whatever the network
 _UPLOAD_SILENCE = 10.0  # seconds: a server may write a large blob to its disk before it answers
 _OPTIONS = (
     ("grpc.max_receive_message_length", _LARGEST),
@@ -91,9 +92,14 @@ class Channel:
         data = wire.encode(request)
         self.traffic.sent(len(data))
         stub: grpc.UnaryUnaryMultiCallable[bytes, bytes] = self._channel.unary_unary(method.path)
-        with self._errors(method):
-            seconds = seconds or self._seconds + len(data) / SLOWEST
-            answer: bytes = stub(data, timeout=seconds, metadata=self._metadata(method))
+        quick = not seconds and len(data) < _SMALL
+        seconds = seconds or self._seconds + len(data) / SLOWEST
+        with self._watch.over(lambda: call.cancel(), seconds, quick) as watched:
+            watched.waits()
+            with self._errors(method, watched.why):
+                call = stub.future(data, timeout=seconds, metadata=self._metadata(method))
+                answer: bytes = call.result()
+            watched.came(len(answer))
         return self._read(method, answer)
 
     def stream(self, method: Method[Q, R], request: Q, *, silence: float = 0) -> Generator[R, None, None]:
@@ -112,7 +118,7 @@ class Channel:
         with self._errors(method):
             stub: grpc.UnaryStreamMultiCallable[bytes, bytes] = self._channel.unary_stream(method.path)
             answers = stub(data, metadata=self._metadata(method))
-        with self._watch.over(answers.cancel, silence or self._seconds) as watched:
+        with self._watch.over(answers.cancel, silence or self._seconds, quick=not silence) as watched:
             try:
                 while True:
                     watched.waits()
@@ -120,7 +126,7 @@ class Channel:
                         answer: bytes | None = next(answers, None)
                     if answer is None:
                         return
-                    watched.passed(len(answer))
+                    watched.came(len(answer))
                     yield self._read(method, answer)
             finally:
                 answers.cancel()

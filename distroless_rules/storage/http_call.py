@@ -147,7 +147,8 @@ class HttpServer:
         doing = f"{'send a blob to' if body else 'read'} {self.endpoint.shown}"
         url = self.url(path)
         here = _origin(url) == self._origin
-        with self._watch.over(self._hang_up(), silence or self._seconds * (3 if body else 1)) as watched:
+        longest = silence or self._seconds * (3 if body else 1)
+        with self._watch.over(self._hang_up(), longest, quick=longest == self._seconds) as watched:
             watched.waits()
             with self._errors(doing, watched):
                 response: BaseHTTPResponse = (self._pool if here else self._other()).request(
@@ -159,7 +160,7 @@ class HttpServer:
                     redirect=False,
                 )
             try:
-                watched.passed(0)
+                watched.came(0)
                 yield response.status, response.headers, self._pieces(response, doing, watched)
             except BaseException:
                 response.close()
@@ -182,7 +183,7 @@ class HttpServer:
             watched.waits()
             with self._errors(doing, watched):
                 piece = response.read1(_PIECE, decode_content=False)
-            watched.passed(len(piece))
+            watched.came(len(piece))
             if not piece:
                 return
             self.traffic.received(len(piece))

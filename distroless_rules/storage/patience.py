@@ -22,7 +22,7 @@ R = TypeVar("R")
 
 CALLS = 32  # at once: servers refuse more
 _ATTEMPTS = 4
-_BUDGET = 2.0  # seconds from the first attempt after which none is begun
+_BUDGET = 2.0  # seconds in all; an attempt that would not end within them, if it took as long as the last, is not begun
 _FIRST_WAIT = 0.05  # seconds; twice as long each time
 _PROBE_WAITS = (0.5, 1.0, 2.0, 4.0, 8.0)  # seconds; the last again and again
 
@@ -57,6 +57,7 @@ class Patience:
         attempt = 0
         while True:
             attempt += 1
+            tried = time.monotonic()
             if self._open is not None:
                 raise self._open
             try:
@@ -64,7 +65,8 @@ class Patience:
                     return function()
             except RemoteError as error:
                 pause = _FIRST_WAIT * 2 ** (attempt - 1) * random.uniform(0.5, 1.5)  # noqa: S311 - no secret
-                again = attempt < attempts and time.monotonic() + pause - begun < _BUDGET
+                now = time.monotonic()
+                again = attempt < attempts and now + pause + (now - tried) - begun < _BUDGET
                 if error.transient and again and not self._closed.wait(pause):
                     continue
                 if error.away:

@@ -50,6 +50,7 @@ class Uploads:
         self._local = local
         self._failed = failed
         self._queue: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._dropping = False
         self._there: set[Digest] = set()
@@ -63,9 +64,10 @@ class Uploads:
         except FormatError:
             return
         self._queue.put(job)
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._work, name="cache-upload", daemon=True)
-            self._thread.start()
+        with self._lock:  # of a second thread nobody would know when it has sent all
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._work, name="cache-upload", daemon=True)
+                self._thread.start()
 
     def drop(self) -> None:
         """Send nothing more."""
