@@ -82,8 +82,9 @@ def runs(program: Program, view: View, text: Callable[[Entry, int], bytes], shel
         if facts is None or not facts.script:
             continue
         words = facts.script.split()
-        if words[:1]:
-            add(words[0], f"/{real} is a script for it")
+        if not words:
+            continue
+        add(words[0], f"/{real} is a script for it")
         if words[0].rpartition("/")[2] == "env":
             named = next((word for word in words[1:] if not word.startswith("-") and "=" not in word), "")
             call(named, f"/{real} is a script for it")

@@ -19,11 +19,12 @@ __all__ = ["Facts", "dumps", "loads"]
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What a file is.
+    r"""What a file is.
 
     Attributes:
         elf: what it says, if it is an ELF file.
-        script: what stands after ``#!`` in its first line, ``""`` if it is no script.
+        script: what stands after ``#!`` in its first line without blanks around it, as a kernel reads it, so with the
+            ``\r`` of a line that ends in ``\r\n``; ``""`` if it is no script.
         broken: why it cannot be read though it begins as an ELF file, or ``""``.
     """
 
@@ -60,11 +61,11 @@ def loads(data: bytes) -> dict[str, Facts]:
 
 
 def _elf(row: list[Any]) -> Elf:
-    (machine, bits, big, kind, interpreter, soname, needed, rpath, runpath, no_default, needs, defines, dlopen, hard,
-     dynamic) = row  # fmt: skip
+    (machine, bits, big, kind, interpreter, soname, needed, rpath, runpath, no_default, needs, defines, dlopen, opens,
+     hard, dynamic) = row  # fmt: skip
     return Elf(
         machine, bits, big, kind, interpreter, soname, tuple(needed), tuple(rpath), tuple(runpath), no_default,
         tuple((file, version) for file, version in needs), tuple(defines),
         tuple(Dlopen(tuple(names), priority, feature) for names, priority, feature in dlopen),
-        Hardening(*hard), dynamic,
+        tuple(opens), Hardening(*hard), dynamic,
     )  # fmt: skip

@@ -15,11 +15,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from functools import cached_property
+from itertools import groupby
 
 from distroless_rules.closure import links, modules
 from distroless_rules.closure.mentions import Mentions
 from distroless_rules.closure.owner import Owner
-from distroless_rules.closure.program import Program
+from distroless_rules.closure.program import Program, of_script
 from distroless_rules.closure.view import View
 from distroless_rules.elf.read import Elf
 from distroless_rules.elf.search import Loaded, Loader, Need
@@ -148,21 +149,22 @@ class Gate:
                 yield Finding(need.of, owner, problem, need.name, self._excluded(owner), need.searched)
 
     def _opened_later(self) -> Iterator[Finding]:
-        """Give what files cannot work without and open when they run, as their notes say; any of the names will do.
+        """Give what files cannot work without and open when they run; what debs' files open their packagers know.
 
-        What debs' files open their packagers know. Source: ELF dlopen metadata of the UAPI group: only ``required`` is
-        a dependency like a needed library; ``recommended`` and ``suggested`` may be absent.
+        Notes are believed: of the names in one, any will do. Source: ELF dlopen metadata of the UAPI group: only
+        ``required`` is a dependency like a needed library; ``recommended`` and ``suggested`` may be absent.
         """
         for path, elf in self._loadable:
             owner = self.owners[path]
             if owner.kind == "deb" or elf.abi != self.program.abi:
                 continue
-            for later in (each for each in elf.dlopen if each.priority == "required" and each.sonames):
-                needs = [need for need in self._opening(path, elf, later.sonames) if need.of == path]
-                if not any(need.found for need in needs):
-                    name = later.sonames[0]
-                    problem = f'opens the library "{name}"' + (f" for {later.feature}" if later.feature else "")
-                    yield Finding(path, owner, problem, name, searched=needs[0].searched if needs else ())
+            wanted = [(later.sonames, later.feature) for later in elf.dlopen if later.priority == "required"]
+            wanted += [(names, "") for names in _named(elf)] if owner.kind == "file" else []
+            for names, feature in wanted:
+                needs = [need for need in self._opening(path, elf, names) if need.of == path]
+                if names and not any(need.found for need in needs):
+                    problem = f'opens the library "{names[0]}"' + (f" for {feature}" if feature else "")
+                    yield Finding(path, owner, problem, names[0], searched=needs[0].searched if needs else ())
 
     def _opening(self, path: str, elf: Elf, names: tuple[str, ...]) -> Iterator[Need]:
         """Look libraries up as dlopen(3) does for a file: as if it needed them."""
@@ -252,7 +254,9 @@ class Gate:
         for path, interpreter in self._lost_scripts():
             owner = self.owners[path]
             if owner.kind == "file":
-                yield Finding(path, owner, f'is a script for "{interpreter}"', interpreter)
+                problem = of_script(interpreter)
+                wants = f"/{path}" if problem.advice else interpreter
+                yield Finding(path, owner, problem.sentence, wants, problem.advice)
 
     def _lost_scripts(self) -> Iterator[tuple[str, str]]:
         """Give executable scripts whose interpreter is not there, with its path."""
@@ -287,6 +291,13 @@ class Gate:
         named = {path for path in own if self.owners[path].kind == "file"}
         for path, name in modules.lost(self.view, self.mentions, own, named, self.program.env):
             yield Finding(path, self.owners[path], f'imports "{name}"', f"python:{name}")
+
+
+def _named(elf: Elf) -> Iterator[tuple[str, ...]]:
+    """Give what a program names to dlopen(3) and no note tells of; of several versions of a library any will do."""
+    said = {*elf.needed, *(name for later in elf.dlopen for name in later.sonames), elf.soname}
+    for _, versions in groupby(sorted(set(elf.opens) - said), lambda name: name.partition(".so")[0]):
+        yield tuple(versions)
 
 
 def _all_from(starts: Iterable[str], leads: Mapping[str, set[str]]) -> set[str]:

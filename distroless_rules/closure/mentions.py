@@ -54,7 +54,10 @@ def is_python(path: str, script: str) -> bool:
 
 
 def scan(
-    entries: Iterable[Entry], read: Callable[[Entry, int], bytes], map_: Callable[..., Iterator[Mentions]]
+    entries: Iterable[Entry],
+    read: Callable[[Entry, int], bytes],
+    map_: Callable[..., Iterator[Mentions]],
+    texts: bool = False,
 ) -> dict[str, Mentions]:
     """Give what regular files name, by the SHA-256 of their bytes; files that name nothing are left out.
 
@@ -62,18 +65,21 @@ def scan(
         entries: the files.
         read: gives the first bytes of one.
         map_: applies a function to items, giving the results in order.
+        texts: of texts only; ELF files are not read.
 
     Raises:
         OSError: if bytes cannot be read.
     """
     files = list({e.sha256: e for e in entries if e.kind is Kind.FILE and e.size >= len(MAGIC)}.values())
-    found = map_(lambda entry: _of(entry, read), files)
+    found = map_(lambda entry: _of(entry, read, texts), files)
     return {entry.sha256: each for entry, each in zip(files, found, strict=True) if each != Mentions()}
 
 
-def _of(entry: Entry, read: Callable[[Entry, int], bytes]) -> Mentions:
+def _of(entry: Entry, read: Callable[[Entry, int], bytes], texts: bool) -> Mentions:
     first = read(entry, 256)
     if first.startswith(MAGIC):
+        if texts:
+            return Mentions()
         data = read(entry, min(entry.size, _MAX_BINARY))
         return Mentions(_paths(data), _libraries(data), tuple(_modules(data)))
     script = first[2:].partition(b"\n")[0].decode("latin-1") if first.startswith(b"#!") else ""

@@ -5,13 +5,14 @@ Source: execve(2), OCI image-spec config.md; the search in PATH is execvp(3)'s, 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from distroless_rules.closure.view import View
 from distroless_rules.values.tree import Kind
 
-__all__ = ["Problem", "Program"]
+__all__ = ["Problem", "Program", "of_script"]
 
 _ABIS = {
     "amd64": ("EM_X86_64", 64, False),
@@ -24,6 +25,7 @@ _ABIS = {
     "loong64": ("EM_LOONGARCH", 64, False),
     "mips64le": ("EM_MIPS", 64, False),
 }
+_SPLIT = re.compile(r"-[iv0]*S ?|--split-string[= ]")
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -33,6 +35,21 @@ class Problem:
 
     sentence: str
     advice: str = ""
+
+
+def of_script(lost: str) -> Problem:
+    """Say what is wrong with a script whose interpreter is not there; the advice is empty if it should be added."""
+    sentence = f'is a script for "{lost.encode("unicode_escape").decode("ascii")}"'
+    if "\r" in lost:
+        return Problem(sentence, 'let its lines end in "\\n" alone, as a kernel takes "\\r" for a part of the name')
+    if " " in lost:
+        return Problem(sentence, "say env -S, as a kernel does not split what follows the path")
+    return Problem(sentence)
+
+
+def _shebang(script: str) -> tuple[str, str]:
+    words = re.split("[ \t]+", script, maxsplit=1)
+    return words[0], words[1] if len(words) > 1 else ""
 
 
 @dataclass(frozen=True)
@@ -87,17 +104,21 @@ class Program:
 
         Args:
             view: the image's files.
-            script: what stands after ``#!``.
+            script: what stands after ``#!`` (``Facts.script``).
+
+        Source: execve(2): what follows the interpreter's path is one argument; env(1): ``-S`` splits it.
         """
-        words = script.split()
-        if not words:
+        path, argument = _shebang(script)
+        if not path:
             return ""
-        entry = view.at(words[0])
-        if entry is None or entry.kind is not Kind.FILE:
-            return words[0]
-        if words[0].rpartition("/")[2] != "env":
+        entry = view.at(path)
+        if entry is None or entry.kind is not Kind.FILE or not entry.mode & 0o111:
+            return path
+        if path.rpartition("/")[2] != "env":
             return ""
-        named = next((word for word in words[1:] if not word.startswith("-") and "=" not in word), "")
+        split = _SPLIT.match(argument)
+        words = argument[split.end() :].split() if split else [argument]
+        named = next((word for word in words if not word.startswith("-") and "=" not in word), "")
         return named if named and self._look_up(view, named) is None else ""
 
     def problem(self, view: View) -> Problem | None:
@@ -127,7 +148,10 @@ class Program:
             machine = facts.elf.machine.removeprefix("EM_")
             return Problem(f"is what the image starts, and is for {machine}, not {self.platform}", "build it for that")
         lost = self.lost_interpreter(view, facts.script) if facts.script else ""
-        return Problem(f'is what the image starts, and is a script for "{lost}"') if lost else None
+        if not lost:
+            return None
+        found = of_script(lost)
+        return replace(found, sentence=f"is what the image starts, and {found.sentence}")
 
     def _is_mounted(self, word: str) -> bool:
         return any(word.strip("/").startswith(f"{volume}/") for volume in self.volumes)

@@ -38,8 +38,8 @@ def scan(entries: Iterable[Entry], read: Read, whole: Whole) -> dict[str, Facts]
         if first.startswith(elf.MAGIC):
             found[entry.sha256] = _elf(entry, whole)
         elif first.startswith(b"#!"):
-            line = first[2:].partition(b"\n")[0]
-            found[entry.sha256] = Facts(script=line.decode("utf-8", "surrogateescape").strip())
+            line = first[2:].partition(b"\n")[0].partition(b"\0")[0]
+            found[entry.sha256] = Facts(script=line.decode("utf-8", "surrogateescape").strip(" \t"))
     return found
 
 

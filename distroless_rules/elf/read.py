@@ -1,7 +1,8 @@
 """An ELF file: its bytes in, a frozen ``Elf`` out - what it needs, what it gives, how it is hardened.
 
 What stands behind the header - the dynamic section, versions, notes - is unpacked from the segments that a loader would
-map, so files without section headers are read as well and a large file costs no more than a small one. Every offset and
+map, so files without section headers are read as well and a large file costs no more than a small one; only of one that
+calls dlopen(3) all bytes are looked through, for names of libraries. Every offset and
 count is checked, and what a file may say in all is bounded, so a damaged one is a ``FormatError`` in bounded time and
 memory.
 
@@ -12,10 +13,12 @@ specification of the UAPI group (``.note.dlopen``).
 from __future__ import annotations
 
 import json
+import re
 import struct
 from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 
 from distroless_rules.elf import header as headers
 from distroless_rules.elf.header import MAGIC, Buffer, Header, Segment
@@ -40,6 +43,8 @@ _DF_TEXTREL, _DF_BIND_NOW = 0x4, 0x8
 _DF_1_NOW, _DF_1_NODEFLIB, _DF_1_PIE = 0x1, 0x800, 0x0800_0000
 _VER_FLG_BASE, _VER_FLG_WEAK = 0x1, 0x2
 _NOTE_DLOPEN = 0x407C0C0A
+_DLOPEN = (b"\0dlopen\0", b"\0dlmopen\0")
+_LIBRARY = re.compile(rb"\0(lib[A-Za-z0-9_+.-]{1,120}\.so(?:\.[0-9]{1,9}){0,6})(?=\0)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +103,7 @@ class Elf:
         needs: (library, version) pairs that must be there; weak ones are left out.
         defines: versions that it defines.
         dlopen: what it says it opens later.
+        opens: of a file that calls dlopen(3), the names of libraries that are whole strings in it.
         hardening: how it was linked.
         dynamic: whether it has a dynamic section.
     """
@@ -115,6 +121,7 @@ class Elf:
     needs: tuple[tuple[str, str], ...] = ()
     defines: tuple[str, ...] = ()
     dlopen: tuple[Dlopen, ...] = ()
+    opens: tuple[str, ...] = ()
     hardening: Hardening = field(default_factory=Hardening)
     dynamic: bool = False
 
@@ -177,6 +184,7 @@ class _Reader:
             needs=tuple(dict.fromkeys(self._version_needs())),
             defines=tuple(dict.fromkeys(self._version_definitions())),
             dlopen=tuple(self._dlopen()),
+            opens=self._opens(),
             hardening=self._hardening(flags_1),
             dynamic=bool(tags),
         )
@@ -289,6 +297,12 @@ class _Reader:
                 for owner, kind, data in self._notes(self._bytes(segment)):
                     if owner == b"FDO\0" and kind == _NOTE_DLOPEN:
                         yield from _dlopen_rows(data)
+
+    def _opens(self) -> tuple[str, ...]:
+        if not any(name in self._strings for name in _DLOPEN):
+            return ()
+        found = {bytes(match[1]) for match in islice(_LIBRARY.finditer(self._data), _MAX_NEEDED)}
+        return tuple(sorted(name.decode("ascii") for name in found))
 
     def _notes(self, data: bytes) -> Iterator[tuple[bytes, int, bytes]]:
         form, at = struct.Struct(self._order + "III"), 0

@@ -190,4 +190,4 @@ class _Inputs:
         return file
 
 
-TOOL = Tool("Compose", "20", _perform)
+TOOL = Tool("Compose", "21", _perform)

@@ -19,4 +19,4 @@ def _perform(bench: Workbench) -> None:
         sink.write(facts.dumps(found))
 
 
-TOOL = Tool("Facts", "2", _perform)
+TOOL = Tool("Facts", "3", _perform)

@@ -1,6 +1,7 @@
 """Mentions: what files name in their bytes, read once for each deb, tree and set of files.
 
-Inputs: those of ``tools.reading``. Output ``mentions`` (``closure.mentions``).
+Inputs: those of ``tools.reading``. Parameter ``texts``: true if ELF files are not read. Output ``mentions``
+(``closure.mentions``).
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ __all__ = ["TOOL"]
 
 def _perform(bench: Workbench) -> None:
     with Files(bench) as files:
-        found = mentions.scan(files.entries(), files.read, bench.map)
+        found = mentions.scan(files.entries(), files.read, bench.map, bench.parameters.get("texts", False))
     with bench.output("mentions") as sink:
         sink.write(mentions.dumps(found))
 

@@ -16,10 +16,10 @@ __all__ = ["MNEMONICS", "Registry"]
 _TOOLS = {
     "BuildRoot": ("build_root", "3"),
     "Checksums": ("checksums", "1"),
-    "Compose": ("compose", "20"),
+    "Compose": ("compose", "21"),
     "DebUnpack": ("deb_unpack", "1"),
     "ExpandTemplate": ("expand_template", "1"),
-    "Facts": ("facts", "2"),
+    "Facts": ("facts", "3"),
     "Findings": ("findings", "4"),
     "Image": ("image", "1"),
     "ImageIndex": ("image_index", "1"),
@@ -30,7 +30,7 @@ _TOOLS = {
     "Policy": ("policy", "3"),
     "Sbom": ("sbom", "2"),
     "Screen": ("screen", "2"),
-    "Unreached": ("unreached", "3"),
+    "Unreached": ("unreached", "4"),
     "Wheels": ("wheels", "1"),
     "WriteFile": ("write_file", "1"),
 }

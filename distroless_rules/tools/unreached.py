@@ -59,4 +59,4 @@ def _brought(inputs: Mapping[str, InputFile], libraries: Container[str]) -> dict
     return found
 
 
-TOOL = Tool("Unreached", "3", _perform)
+TOOL = Tool("Unreached", "4", _perform)

@@ -158,6 +158,10 @@ FAULTS: dict[str, tuple[Image, str]] = {
         Image({"app/run": exe("libc.so.6", dlopen=(Dlopen(("libx.so.2", "libx.so.1"), "required", "x"),))}),
         f'"/app/run" of //:app opens the library "libx.so.2" for x{ABSENT}add libx2 to contents, or say',
     ),
+    "a library that a program names to open it": (
+        Image({"app/run": exe("libc.so.6", opens=("libc.so.6", "libx.so.1", "libx.so.2"))}),
+        f'"/app/run" of //:app opens the library "libx.so.1"{ABSENT}add libx1 to contents, or say',
+    ),
     "a version": (
         Image({"app/run": exe("libc.so.6", needs=(("libc.so.6", "GLIBC_2.41"),))}),
         f'"/app/run" of //:app needs version GLIBC_2.41 of "libc.so.6", which "/{LIB}/libc.so.6" does not have; '
@@ -190,6 +194,26 @@ FAULTS: dict[str, tuple[Image, str]] = {
     "env itself": (
         Image({"app/run": APP, "app/tool": script("/usr/bin/env python3")}),
         f'"/app/tool" of //:app is a script for "/usr/bin/env"{ABSENT}add coreutils to contents',
+    ),
+    "an interpreter whose line ends as in Windows": (
+        Image({"app/run": APP, "app/tool": script("/usr/bin/python3\r"), "deb:usr/bin/python3": APP}),
+        '"/app/tool" of //:app is a script for "/usr/bin/python3\\r", and the image has none; let its lines end in '
+        '"\\n" alone, as a kernel takes "\\r" for a part of the name, or say allow_missing = ["/app/tool"]',
+    ),
+    "arguments that nobody splits": (
+        Image(
+            {
+                "app/run": APP,
+                "app/tool": script("/usr/bin/env node --x"),
+                "deb:usr/bin/env": APP,
+                "deb:usr/bin/node": APP,
+            }
+        ),
+        f'"/app/tool" of //:app is a script for "node --x"{ABSENT}say env -S, as a kernel does not split what follows',
+    ),
+    "an interpreter that is not executable": (
+        Image({"app/run": APP, "app/tool": script("/opt/i"), "deb:opt/i": "x"}),
+        '"/app/tool" of //:app is a script for "/opt/i"',
     ),
     "an interpreter that is a folder": (
         Image({"app/run": APP, "app/tool": script("/usr/bin")}),
@@ -280,6 +304,28 @@ NEAR: dict[str, tuple[Image, str]] = {
         Image({
             "app/run": exe("libc.so.6", dlopen=(Dlopen(("libx.so.2", "libx.so.1"), "required"),)),
             f"deb=libx1:{LIB}/libx.so.1": lib(),
+        }), "",
+    ),
+    "one of the versions that a program names": (
+        Image({
+            "app/run": exe("libc.so.6", opens=("libx.so.1", "libx.so.2")), f"deb=libx1:{LIB}/libx.so.1": lib(),
+        }), "",
+    ),
+    "what a note says is optional and the program names": (
+        Image({
+            "app/run": exe("libc.so.6", dlopen=(Dlopen(("libx.so.2",), "suggested"),), opens=("libx.so.2",)),
+        }), "",
+    ),
+    "what a deb's file, and a file of a tree, name to open": (
+        Image({
+            "app/run": APP, f"deb:{LIB}/liba.so.1": lib(opens=("libx.so.1",)),
+            "tree:app/b.so": lib(opens=("libx.so.1",)),
+        }), "",
+    ),
+    "arguments that env splits": (
+        Image({
+            "app/run": APP, "app/tool": script("/usr/bin/env -S node --x"), "deb:usr/bin/env": APP,
+            "deb:usr/bin/node": APP,
         }), "",
     ),
     "what a note of a deb's file asks for": (

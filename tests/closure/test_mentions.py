@@ -46,6 +46,13 @@ def test_what_a_file_names(case: str) -> None:
     assert mentions.loads(mentions.dumps(found)) == found
 
 
+def test_programs_need_not_be_read() -> None:
+    files = {"a": ELF + b"libz.so.1\0", "b": b"#!/usr/bin/python3\nimport json\n"}
+    entries = [entry(path, data) for path, data in files.items()]
+    found = mentions.scan(entries, lambda each, size: files[each.path][:size], map, texts=True)
+    assert [*found] == [entries[1].sha256]
+
+
 def test_facts_are_written_and_read() -> None:
     files = {
         "a": make_elf(needed=["libc.so.6"], needs=[("libc.so.6", "GLIBC_2.34")], dlopen=[{"soname": ["libz.so.1"]}]),

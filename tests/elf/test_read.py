@@ -52,6 +52,19 @@ def test_what_a_file_says(what: str, bits: int, big_endian: bool) -> None:
     assert (found.bits, found.big_endian) == (bits, big_endian)
 
 
+STRINGS = b"libz.so.1\0libx.so\0/usr/lib/liby.so.2\0lib%s.so.1\0see libq.so.1\0libw.so.1 \0libz.so.1\0libv.so.2"
+
+
+@pytest.mark.parametrize(
+    ("symbols", "opens"),
+    [(["dlopen"], ("libx.so", "libz.so.1")), (["dlmopen"], ("libx.so", "libz.so.1")), (["dlopens", "open"], ())],
+)
+def test_what_it_names_to_open_it(symbols: list[str], opens: tuple[str, ...]) -> None:
+    data = make_elf(symbols=symbols, needed=["libc.so.6"]) + b"\0" + STRINGS
+    assert [name for name in read(data).opens if name != "libc.so.6"] == list(opens)
+    assert read(memoryview(data)).opens == read(data).opens
+
+
 @pytest.mark.parametrize("machine", MACHINES)
 def test_its_processor(machine: str) -> None:
     names = {"amd64": "EM_X86_64", "arm64": "EM_AARCH64", "386": "EM_386", "arm": "EM_ARM", "riscv64": "EM_RISCV"}

@@ -62,11 +62,11 @@ def _read_files(ctx, found, inputs):
     if ctx.attr.closure == "files":
         read_files(ctx, ctx.label.name, inputs, "Mentions", files, list(trees))
         return {name: file for name, file in inputs.items() if name.startswith("mentions/")}
-    read_files(ctx, ctx.label.name, inputs, "Mentions", [each for each in files if each.path.endswith(".py")], [])
+    read_files(ctx, ctx.label.name, inputs, "Mentions", files, [], more = {"texts": True})
 
-    # Of the others what they name is asked only by who looks for what nothing reaches.
+    # What programs and trees name is asked only by who looks for what nothing reaches.
     others = dict(inputs)
-    read_files(ctx, ctx.label.name, others, "Mentions", [each for each in files if not each.path.endswith(".py")], list(trees), first = 1)
+    read_files(ctx, ctx.label.name, others, "Mentions", files, list(trees), first = 1)
     return {name: file for name, file in others.items() if name.startswith("mentions/")}
 
 def _unreached(ctx, closure, composed, inputs, mentions, gate):

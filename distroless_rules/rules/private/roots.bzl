@@ -34,7 +34,7 @@ def offered(ctx, files, inputs, exclude = [], keep = []):
         rows.append({"archive": offer.deb.archive, "deb": offer.deb.name, "needs": offer.needs, "depends": offer.depends, "cuts": offer.cuts})
     return struct(rows = rows, debs = [offer.deb for offer in offers], trees = [offer.deb.tree for offer in offers], mentions = mentions)
 
-def read_files(ctx, name, inputs, mnemonic, files, trees, first = 0):
+def read_files(ctx, name, inputs, mnemonic, files, trees, first = 0, more = {}):
     """Has files read for the gate: each tree once, and all single files together.
 
     Args:
@@ -45,6 +45,7 @@ def read_files(ctx, name, inputs, mnemonic, files, trees, first = 0):
         files: entries, as FilesInfo has them, of single files.
         trees: directory Files.
         first: the number of the first output.
+        more: parameters of the tool.
     """
     kind = mnemonic.lower()
     named = {"file/%d" % at: each for at, each in enumerate(files)}
@@ -57,7 +58,7 @@ def read_files(ctx, name, inputs, mnemonic, files, trees, first = 0):
             mnemonic = mnemonic,
             inputs = taken,
             outputs = {kind: out},
-            parameters = parameters,
+            parameters = parameters | more,
             progress_message = "%s of %s" % (_DOING[mnemonic], ctx.label.canonical),
         )
         inputs["%s/%d" % (kind, number)] = out
