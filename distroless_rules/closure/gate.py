@@ -42,6 +42,7 @@ class Finding:
         wants: what would have to be there: a library's name, an absolute path, or ``python:<module>``.
         advice: what would be right, where it is not that something is added to the image.
         searched: of a library or loader that is not there, the folders in which it would be found.
+        instead: what would be right as well as to add what is wanted.
     """
 
     path: str
@@ -50,6 +51,7 @@ class Finding:
     wants: str
     advice: str = ""
     searched: tuple[str, ...] = ()
+    instead: str = ""
 
 
 @dataclass
@@ -136,7 +138,7 @@ class Gate:
             if elf.abi != self.program.abi:
                 if owner.kind == "file":
                     problem = f"is for {_abi(elf)}, and the image for {self.program.platform}"
-                    yield Finding(path, owner, problem, f"/{path}")
+                    yield Finding(path, owner, problem, f"/{path}", "build it for that, or leave it out")
             elif elf.interpreter and self.view.at(elf.interpreter) is None:
                 folder = elf.interpreter.strip("/").rpartition("/")[0]
                 problem = f'asks for the loader "{elf.interpreter}"'
@@ -284,7 +286,7 @@ class Gate:
         problem = self.program.problem(self.view)
         if problem:
             word = self.program.words[0]
-            yield Finding(word.strip("/"), owner, problem.sentence, word, problem.advice)
+            yield Finding(word.strip("/"), owner, problem.sentence, word, problem.advice, (), problem.instead)
 
     def _python(self) -> Iterator[Finding]:
         own = {path for path, owner in self.owners.items() if owner.kind in ("file", "tree")}

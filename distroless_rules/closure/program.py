@@ -31,10 +31,17 @@ _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Why a program cannot be started: a sentence to be read after its path, and what would be right."""
+    """Why a program cannot be started.
+
+    Attributes:
+        sentence: to be read after its path.
+        advice: what would be right, where it is not that something is added to the image.
+        instead: what would be right as well as that.
+    """
 
     sentence: str
     advice: str = ""
+    instead: str = ""
 
 
 def of_script(lost: str) -> Problem:
@@ -127,7 +134,7 @@ class Program:
         if not self.words or not self.words[0] or (path is None and self._is_mounted(self.words[0])):
             return None
         if path is None:
-            return Problem("is what the image starts, and is not in it", "add it to contents, or correct entrypoint")
+            return Problem("is what the image starts, and is not in it", instead="correct entrypoint")
         real = view.real(path) or ""
         entry = view.entries.get(real)
         if entry is None or entry.kind is not Kind.FILE:

@@ -64,8 +64,9 @@ def _advice(findings: Sequence[Finding], found: Mapping[str, Sequence[str]], exc
     barred = [name for name in names if name.strip('"').rpartition("/")[2] in excluded]
     if barred:
         yield f"take {', '.join(name.strip(chr(34)).rpartition('/')[2] for name in barred)} out of exclude"
-    if added := [name for name in names if name not in barred]:
-        yield f"add {', '.join(added)} to contents"
+    instead = "".join(f", or {text}" for text in dict.fromkeys(each.instead for each in findings) if text)
+    if added := [name for name in names if name not in barred] or (["it"] if instead else []):
+        yield f"add {', '.join(added)} to contents{instead}"
 
 
 def _choices(wants: str, found: Mapping[str, Sequence[str]]) -> list[str]:

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 
 __all__ = ["MACHINES", "make_elf"]
 
-MACHINES = {"amd64": 62, "arm64": 183, "386": 3, "arm": 40, "riscv64": 243, "s390x": 22}
+MACHINES = {"amd64": 62, "arm64": 183, "386": 3, "arm": 40, "riscv64": 243, "s390x": 22, "bpf": 247}
 _KINDS = {"rel": 1, "exec": 2, "dyn": 3, "core": 4}
 
 
