@@ -19,6 +19,7 @@ from distroless_rules.errors import (
     FetchError,
     FormatError,
     StaleLockError,
+    StorageError,
     TrustError,
 )
 from distroless_rules.execution import events
@@ -28,6 +29,7 @@ from distroless_rules.values.request import Request
 if TYPE_CHECKING:
     from distroless_rules.execution.outcome import Outcome
     from distroless_rules.loading.files import Seen
+    from distroless_rules.logs.journal import Journal
     from distroless_rules.machine import Machine
 
 __all__ = ["Built", "Options", "analysed", "build", "made"]
@@ -58,8 +60,7 @@ class Built:
         results: each target asked for, with what is in its place in the output folder.
         counts: how many actions ended how; None when nothing had changed.
         failures: what could not be made, under ``keep_going``.
-        traffic: how many bytes went to the shared cache and came from it.
-        executions: how many commands an engine ran, and of how many it remembered the result.
+        traffic: how many bytes went to the shared cache and the engine, and came from them.
         messages: what BUILD files printed.
         warnings: what images were built with and say nothing, as ``warned`` has it.
     """
@@ -68,7 +69,6 @@ class Built:
     counts: events.Counts | None
     failures: tuple[DistrolessError, ...] = ()
     traffic: tuple[int, int] = (0, 0)
-    executions: tuple[int, int] = (0, 0)
     messages: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
@@ -83,28 +83,43 @@ def build(project: Project, request: Request, options: Options, listener: events
     results = stamp.unchanged()
     if results is not None:
         return Built(results, None, warnings=stamp.warnings)
-    analysis = stamp.analysis()
-    if analysis is None:
-        analysis, seen = analysed(project, request, options)
-        stamp.looked_at(seen, analysis)
+    from distroless_rules.logs.journal import Journal
+
+    with Journal(project, request, "build", listener) as journal:
+        analysis = stamp.analysis()
+        if analysis is None:
+            analysis, seen = analysed(project, request, options, journal.listen)
+            stamp.looked_at(seen, analysis)
+        return _built(project, analysis, stamp, options, journal)
+
+
+def _built(project: Project, analysis: Analysis, stamp: state.Stamp, options: Options, journal: Journal) -> Built:
+    """Build what an analysis says."""
     from distroless_rules import warned
     from distroless_rules.machine import Machine
 
-    with Machine(project, options.jobs, listener, sandbox_debug=options.sandbox_debug) as machine:
-        outcome, placed, results = _made(project, machine, analysis, options.keep_going)
+    complete: list[Wanted] = []
+    results: tuple[outputs.Result, ...] = ()
+    with Machine(project, options.jobs, journal.listen, sandbox_debug=options.sandbox_debug) as machine:
+        try:
+            outcome, placed, complete, results = _made(project, machine, analysis, options.keep_going)
+        finally:
+            journal.gather(machine.executor, machine.supply, stamp.declared, complete, results)
         failures = tuple(failure.error for failure in outcome.failures)
         warnings = warned.warnings(analysis, outcome.made, machine.store)
         if not failures:
-            from distroless_rules import records
-
-            stamp.save(results, placed.marks(), warnings)
-            records.save(project, request, stamp.graph, analysis, outcome.made, results, machine)
-    return Built(results, outcome.counts, failures, machine.traffic, machine.executions, analysis.messages, warnings)
+            try:
+                stamp.save(results, placed.marks(), warnings)
+            except StorageError as error:
+                journal.warn(error)
+    journal.traffic = machine.traffic
+    journal.failed = failures[0] if failures else None
+    return Built(results, outcome.counts, failures, machine.traffic, analysis.messages, warnings)
 
 
 def _made(
     project: Project, machine: Machine, analysis: Analysis, keep_going: bool
-) -> tuple[Outcome, outputs.Outputs, tuple[outputs.Result, ...]]:
+) -> tuple[Outcome, outputs.Outputs, list[Wanted], tuple[outputs.Result, ...]]:
     """Execute, and put outputs in place; what vanishes from a cache in between is made again."""
     from distroless_rules.execution.outcome import Diverged
     from distroless_rules.storage.store import MissingBlobError
@@ -128,14 +143,16 @@ def _made(
         complete = [w for w in analysis.wanted if all(a in outcome.digests for a in outputs.artifacts(w))]
         machine.store.bring(outcome.digests[a] for w in complete for a in outputs.artifacts(w))
         try:
-            return outcome, placed, tuple(map(placed.place, complete))
+            return outcome, placed, complete, tuple(map(placed.place, complete))
         except MissingBlobError:
             tries -= 1
             if not tries:
                 raise
 
 
-def analysed(project: Project, request: Request, options: Options) -> tuple[Analysis, Seen]:
+def analysed(
+    project: Project, request: Request, options: Options, listener: events.Listener = events.ignore
+) -> tuple[Analysis, Seen]:
     """Load and analyse, locking first where that is needed; give the analysis and what was looked at."""
     from distroless_rules.actions.evaluate import evaluate
 
@@ -147,6 +164,8 @@ def analysed(project: Project, request: Request, options: Options) -> tuple[Anal
             raise
         lock = project.make_lock(f"{error.doing.partition(' ')[2]} is new")
         evaluated = evaluate(project.workspace, lock, request, project.engine)
+    for phase in evaluated.phases:
+        listener(events.Phase(*phase))
     return evaluated.analysis, evaluated.seen
 
 

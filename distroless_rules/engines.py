@@ -22,6 +22,7 @@ from distroless_rules.sharing import endpoint_of, metadata
 from distroless_rules.storage.disk import DiskStore
 from distroless_rules.storage.remote_grpc import GrpcCache
 from distroless_rules.storage.shared import SharedStore
+from distroless_rules.storage.traffic import Traffic
 from distroless_rules.values.remote_execution import Strategy
 
 __all__ = ["Engines", "open_engine"]
@@ -33,12 +34,12 @@ class Engines:
 
     Attributes:
         executor: performs run actions.
-        remote: the part of it that asks the engine.
+        traffic: how many bytes went to the engine's store and came from it.
         close: ends what is under way there.
     """
 
     executor: Executor
-    remote: RemoteExecutor
+    traffic: Traffic
     close: Callable[[], None]
 
 
@@ -94,4 +95,4 @@ def open_engine(
         Strategy.REMOTE: there,
         Strategy.DYNAMIC: Racing(remote, here, settings.delay, cancels),
     }
-    return Engines(Choosing(executors, settings.strategy, settings.kinds), remote, cache.close)
+    return Engines(Choosing(executors, settings.strategy, settings.kinds), cache.traffic, cache.close)

@@ -27,6 +27,7 @@ from distroless_rules.execution.supply import Supply
 from distroless_rules.execution.tool import ToolExecutor
 from distroless_rules.execution.trees import Trees
 from distroless_rules.fetching import DebFetcher
+from distroless_rules.logs.kept import keys
 from distroless_rules.project import Project
 from distroless_rules.sharing import open_shared
 from distroless_rules.storage.disk import DiskStore
@@ -82,7 +83,7 @@ class Machine:
         self._engines = open_engine(project, commands, self.supply, self.store, cancels, listener, again)
         chosen = self._engines.executor if self._engines else commands
         kinds = ByKind(Limited(tools, near.jobs) if elsewhere else tools, chosen)
-        self.executor = Cached(kinds, self.store, self.store, again, self._shared)
+        self.executor = Cached(kinds, self.store, self.store, again, self._shared, keys(project))
 
     def execute(self, analysis: Analysis, keep_going: bool) -> Outcome:
         """Make everything that the targets asked for consist of.
@@ -121,11 +122,8 @@ class Machine:
         self.store.close()
 
     @property
-    def executions(self) -> tuple[int, int]:
-        """How many commands an engine ran, and of how many it remembered the result."""
-        return (self._engines.remote.runs, self._engines.remote.hits) if self._engines else (0, 0)
-
-    @property
     def traffic(self) -> tuple[int, int]:
-        """How many bytes went to the shared cache and came from it; once everything is sent."""
-        return self._shared.traffic if self._shared else (0, 0)
+        """How many bytes went to the shared cache and the engine, and came from them; once everything is sent."""
+        up, down = self._shared.traffic if self._shared else (0, 0)
+        there = self._engines.traffic if self._engines else None
+        return (up + there.up, down + there.down) if there else (up, down)

@@ -1,9 +1,10 @@
 """What the last build of a request looked at and made, so that a build with nothing to do does nothing.
 
-Two texts in the cache folder: the *stamp* (everything looked at, with the signatures it had, and the outputs) and the
-action graph. When every signature is the same, the outputs stand. When only source files differ, the action graph
-stands. Source: the racy-git problem, ``Documentation/technical/racy-git`` of git: a file changed so shortly before it
-was looked at that another change would leave no trace is compared by its content.
+Texts in the cache folder: the *stamp* (everything looked at, with the signatures it had, and the outputs), the action
+graph, and what targets declare that it follows from, which logs of builds tell. When every signature is the same, the
+outputs stand. When only source files differ, the action graph stands. Source: the racy-git problem,
+``Documentation/technical/racy-git`` of git: a file changed so shortly before it was looked at that another change would
+leave no trace is compared by its content.
 """
 
 from __future__ import annotations
@@ -48,6 +49,7 @@ class Stamp:
         name = hashlib.sha256(json.dumps(about).encode()).hexdigest()[:32]
         self._stamp = project.cache / STATES / f"{name}.stamp"
         self._graph = project.cache / STATES / f"{name}.graph"
+        self._declared = project.cache / STATES / f"{name}.declared"
         self._old: dict[str, Any] = _load(self._stamp) or {}
         self._seen_stands = bool(self._old) and self._same_files() and self._same_folders()
         self._seen: dict[str, Any] = self._old.get("seen", {}) if self._seen_stands else {}
@@ -115,6 +117,7 @@ class Stamp:
             text = codec.dump(self._analysis)
             digest = hashlib.sha256(text.encode()).hexdigest()
             notes.write(self._graph, text, _DOING)
+            notes.write_checked(self._declared, f"{digest}\n{self._analysis.declared}", _DOING)
         document = {
             "seen": self._seen,
             "sources": self._sources,
@@ -125,12 +128,14 @@ class Stamp:
         }
         body = json.dumps(document, separators=(",", ":"))
         notes.write_checked(self._stamp, body, _DOING)
-        self._old = {**self._old, "graph": digest}
 
     @property
-    def graph(self) -> tuple[Path, str]:
-        """Where ``save`` left the action graph, and the SHA-256 of its text."""
-        return self._graph, self._old["graph"]
+    def declared(self) -> str:
+        """What the targets of the action graph declare, as ``actions.declared`` writes it; ``""`` if that is lost."""
+        if self._analysis is None or self._analysis.declared or not self._seen_stands:
+            return self._analysis.declared if self._analysis else ""
+        graph, _, text = (notes.read_checked(self._declared) or "").partition("\n")
+        return text if graph == self._old.get("graph") else ""
 
     def _note_sources(self) -> None:
         """Take the signatures of source files, before they are read."""

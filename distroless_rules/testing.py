@@ -214,7 +214,7 @@ def _judged(
     ending, spent = endings[run.action]
     placed = outputs.Outputs(project.outputs, outcome.digests, machine.store)
     placed.place(Wanted(Label.parse(run.label), "test", (run.log,)))
-    return Tested(run.label, run.number, Verdict.PASSED, ending is events.Ending.CACHED, spent, "", path)
+    return Tested(run.label, run.number, Verdict.PASSED, not ending.ran, spent, "", path)
 
 
 def _write(path: Path, text: str) -> None:

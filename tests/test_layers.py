@@ -50,12 +50,12 @@ ARROWS = {
     "sharing": "__init__ values storage project",
     "state": "values loading actions storage project outputs",
     "engines": "errors values actions storage execution project sharing",
+    "logs": "__init__ errors values actions storage execution project outputs",
     "advising": "errors values actions storage deb elf closure project",
-    "machine": "errors actions storage tools execution project fetching outputs sharing engines advising",
+    "machine": "errors actions storage tools execution project fetching outputs sharing engines logs advising",
     "warned": "values actions storage",
-    "records": "__init__ values actions storage execution project outputs machine",
-    "explaining": "errors values loading targets actions execution project outputs records",
-    "build": "errors values loading actions storage tools execution project outputs state machine warned records",
+    "explaining": "errors values loading targets actions project logs",
+    "build": "errors values loading actions storage tools execution project outputs state logs machine warned",
     "accounting": "errors values oci sbom execution project build",
     "unreached": "errors values execution project build",
     "checking": "errors values actions deb closure oci policy execution project machine build",
@@ -63,7 +63,7 @@ ARROWS = {
     "testing": "errors values actions storage execution project outputs state machine build",
     "cli": (
         "__init__ errors values loading targets actions storage deb oci comparing anatomy policy execution"
-        " analyzing project asking outputs machine explaining build accounting unreached checking why testing"
+        " analyzing project asking outputs logs machine explaining build accounting unreached checking why testing"
     ),
     "__main__": "cli",
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
@@ -41,10 +42,14 @@ class Engine:
 
 @dataclass(frozen=True)
 class Evaluated:
-    """The action graph, and every file and folder that was looked at to make it."""
+    """The action graph, and every file and folder that was looked at to make it.
+
+    ``phases`` are what that was done in: name, begin and end in seconds of ``time.monotonic``.
+    """
 
     analysis: Analysis
     seen: Seen
+    phases: tuple[tuple[str, float, float], ...] = ()
 
 
 def evaluate(
@@ -94,13 +99,16 @@ def load(workspace: Workspace, enter: Callable[[str], None], engine: Engine) -> 
 def _evaluate(
     workspace: Workspace, lock: Lock, request: Request, engine: Engine, enter: Callable[[str], None]
 ) -> Evaluated:
+    begun = time.monotonic()
     loader, session = load(workspace, enter, engine)
     graph = analyse(loader, workspace, lock, request)
+    loaded = time.monotonic()
     archives = list(workspace.archives or {})
     session.context.lock(lock, archives[0] if archives else "")
     analysis = session.analyse(loader, graph)
     text = declarations.dump(analysis, graph, loader.files.seen, lock)
-    return Evaluated(replace(analysis, declared=text), loader.files.seen)
+    phases = (("load and configure", begun, loaded), ("analyse", loaded, time.monotonic()))
+    return Evaluated(replace(analysis, declared=text), loader.files.seen, phases)
 
 
 def analyse(loader: Loader, workspace: Workspace, lock: Lock, request: Request) -> TargetGraph:

@@ -13,8 +13,9 @@ from distroless_rules.values.size import size_text
 
 if TYPE_CHECKING:
     from distroless_rules.build import Built
+    from distroless_rules.execution.events import Counts
 
-__all__ = ["Patterns", "command", "summary", "unmarked"]
+__all__ = ["Patterns", "command", "summary", "unmarked", "worked"]
 
 _KINDS = ("docker-archive", "oci-archive")
 
@@ -79,22 +80,36 @@ def summary(built: Built, seconds: float) -> list[str]:
     if counts is None:
         lines.append(f"{count} up to date ({seconds:.2f} s)")
         return lines
-    parts = [f"{counts.ran} run", f"{counts.cached} cached"]
-    if any(built.executions):
-        run, remembered = built.executions
-        parts[0] += f" ({run} on the engine, {remembered} remembered there)"
-    if counts.shared or any(built.traffic):
-        parts.append(f"{counts.shared} from the shared cache")
+    return [*lines, *worked(count, counts, built.traffic, seconds)]
+
+
+def worked(what: str, counts: Counts, traffic: tuple[int, int], seconds: float) -> list[str]:
+    """Say how much work something was.
+
+    Args:
+        what: what was made: ``2 targets``.
+        counts: how many actions ended how.
+        traffic: bytes that went to the shared cache and the engine, and came from them.
+        seconds: how long it took.
+    """
+    parts = [f"{counts.same} up to date", counted(counts.cached, "disk hit")]
+    if counts.shared or any(traffic):
+        parts.append(counted(counts.shared, "remote hit"))
+    if counts.remote:
+        parts.append(f"{counts.remote} run remotely")
+    parts.append(f"{counts.ran} run locally")
     if counts.failed:
         parts.append(f"{counts.failed} failed")
     if counts.skipped:
         parts.append(f"{counts.skipped} skipped")
     if counts.fetched:
         parts.append(f"{counted(counts.fetched, 'deb')} fetched ({size_text(counts.fetched_bytes)})")
-    lines.append(f"{count}, {counted(counts.total, 'action')}: {', '.join(parts)} ({seconds:.2f} s)")
-    if any(built.traffic):
-        sent, received = map(size_text, built.traffic)
-        lines.append(f"shared cache: {received} received, {sent} sent")
+    saved = f"; the cache saved {counts.saved / 1000:.2f} s" if counts.cached or counts.shared else ""
+    lines = [f"{what}, {counted(counts.total, 'action')}: {', '.join(parts)} ({seconds:.2f} s{saved})"]
+    if any(traffic):
+        sent, received = map(size_text, traffic)
+        where = "shared cache and engine" if counts.remote else "shared cache"
+        lines.append(f"{where}: {received} received, {sent} sent")
     return lines
 
 

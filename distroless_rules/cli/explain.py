@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -25,15 +24,14 @@ __all__ = ["command"]
 @click.argument("target")
 @click.option(
     "--against",
-    metavar="FILE",
-    type=click.Path(path_type=Path),
-    help="Compare with the build that --json wrote to FILE, on another machine for example.",
+    metavar="LOG",
+    help="Compare with the build of LOG: a file, of another machine for example, or one that distroless log lists.",
 )
 @click.option("--no-build", is_flag=True, help="Compare the last two builds as they were; do not build now.")
 @click.option("--all", "everything", is_flag=True, help="Show every step that differs, with all that differs in it.")
-@click.option("--json", "as_json", is_flag=True, help="Print the answer as JSON, with the record of the last build.")
+@click.option("--json", "as_json", is_flag=True, help="Print the answer as JSON.")
 @build_options
-def command(flags: Flags, target: str, against: Path | None, no_build: bool, everything: bool, as_json: bool) -> None:
+def command(flags: Flags, target: str, against: str | None, no_build: bool, everything: bool, as_json: bool) -> None:
     """Show why the digest of TARGET is not that of the build before.
 
     TARGET is built first, for the platform and definitions of its last build if none are given. What differs first is
@@ -56,7 +54,7 @@ def command(flags: Flags, target: str, against: Path | None, no_build: bool, eve
     found = history(project, label)
     if not found:
         raise RequestError(f'explain "{label}"', "no build of it is known", hint=f"run `distroless build {label}`")
-    old = _read(against, label) if against is not None else found[1] if len(found) > 1 else None
+    old = _read(project, against, label) if against is not None else found[1] if len(found) > 1 else None
     answer = explain(old, found[0], project.root) if old is not None else None
     if as_json:
         click.echo(json.dumps(document(found[0], answer), indent=2))
@@ -84,24 +82,20 @@ def _built(flags: Flags, project: Project, request: Request, before: list[Made],
     return built.results[0].label
 
 
-def _read(file: Path, label: str) -> Made:
-    """Read a build that another ``explain --json`` wrote.
+def _read(project: Project, word: str, label: str) -> Made:
+    """Read what a log says of a target.
 
     Raises:
-        RequestError: if it cannot be read, or is another target's.
+        RequestError: if there is no such log, or it did not make the target.
         FormatError: if it is malformed.
     """
-    from distroless_rules.explaining.texts import MAX_BYTES, loads
+    from distroless_rules.explaining.made import made_of
+    from distroless_rules.logs.kept import find
 
-    doing = f'compare with "{file}"'
-    try:
-        with file.open("rb") as stream:
-            data = stream.read(MAX_BYTES + 1)
-    except OSError as error:
-        raise RequestError(doing, (error.strerror or str(error)).lower()) from error
-    if len(data) > MAX_BYTES:
-        raise RequestError(doing, f"it has more than {MAX_BYTES} bytes")
-    made = loads(data, f'"{file}"')
-    if made.target != label:
-        raise RequestError(doing, f'it is a build of "{made.target}", and "{label}" is asked for')
-    return made
+    found = find(project, word)
+    log = found.read()
+    labels = [target.label for target in log.head.made]
+    if label not in labels:
+        told = f'"{labels[0]}"' if len(labels) == 1 else f"{len(labels)} targets" if labels else "nothing"
+        raise RequestError(f"compare with {found.name}", f'that build made {told}, and "{label}" is asked for')
+    return made_of(log, label)

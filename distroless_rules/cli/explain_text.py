@@ -10,7 +10,6 @@ from distroless_rules.cli.common import counted
 from distroless_rules.explaining.causes import Cause
 from distroless_rules.explaining.explain import Explanation, Step
 from distroless_rules.explaining.made import Made
-from distroless_rules.explaining.texts import document as record
 
 __all__ = ["document", "shown", "shown_alone"]
 
@@ -101,7 +100,7 @@ def _when(made: Made) -> str:
 
 
 def document(made: Made, answer: Explanation | None) -> dict[str, Any]:
-    """Give everything as JSON values; ``record`` is what ``--against`` reads.
+    """Give everything as JSON values.
 
     Args:
         made: the last build.
@@ -119,7 +118,6 @@ def document(made: Made, answer: Explanation | None) -> dict[str, Any]:
         "causes": [_cause_document(cause, answer) for cause in answer.causes] if answer is not None else [],
         "effects": list(answer.effects) if answer is not None else [],
         "steps": [_step_document(step) for step in answer.steps] if answer is not None else [],
-        "record": record(made),
     }
 
 

@@ -85,7 +85,8 @@ class Progress:
             self._running[id(event.action)] = event.action.progress, time.monotonic()
         elif isinstance(event, events.ActionFinished):
             self._running.pop(id(event.action), None)
-            self._cached += event.ending is events.Ending.CACHED and id(event.action) not in self._ended
+            known = event.ending in (events.Ending.SAME, events.Ending.CACHED, events.Ending.SHARED)
+            self._cached += known and id(event.action) not in self._ended
             self._ended.add(id(event.action))  # once more if it was made again
         elif isinstance(event, events.FetchStarted):
             artifact = event.artifact

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Container, Mapping
+from dataclasses import replace
 
 from distroless_rules.actions.action import Action
 from distroless_rules.execution.executor import Executor
 from distroless_rules.execution.key import key
 from distroless_rules.storage.shared import SharedStore
-from distroless_rules.storage.store import ActionCache, ActionResult, BlobStore
+from distroless_rules.storage.store import ActionCache, ActionResult, BlobStore, Origin
 from distroless_rules.values.digest import Digest
 
 __all__ = ["Cached"]
@@ -26,6 +27,10 @@ class Cached:
         store: where the blobs of results are.
         again: actions that are performed though their results are known.
         shared: where results are that others made, and those go that are made here.
+        before: keys of actions that a build just before had.
+
+    Attributes:
+        keys: ``id`` of each action that was looked up -> its key.
     """
 
     def __init__(
@@ -35,12 +40,15 @@ class Cached:
         store: BlobStore,
         again: Container[Action] = frozenset(),
         shared: SharedStore | None = None,
+        before: Container[str] = frozenset(),
     ) -> None:
         self._inner = inner
         self._cache = cache
         self._store = store
         self._again = again
         self._shared = shared
+        self._before = before
+        self.keys: dict[int, str] = {}
         self._guard = threading.Lock()
         self._running: dict[str, threading.Lock] = {}
 
@@ -54,7 +62,10 @@ class Cached:
 
     def lookup(self, action: Action, inputs: Mapping[str, Digest]) -> ActionResult | None:
         """Give the remembered result, or None; its blobs are not looked at (see ``Executor.lookup``)."""
-        return self._recall(action, key(action, inputs, self._inner.version(action)).hash)
+        name = key(action, inputs, self._inner.version(action)).hash
+        self.keys[id(action)] = name
+        result = self._recall(action, name)
+        return replace(result, origin=Origin.BEFORE) if result is not None and name in self._before else result
 
     def seek(self, action: Action, inputs: Mapping[str, Digest]) -> ActionResult | None:
         """Give the result that others have made, or None; this asks a server, so it is for a thread that may wait."""

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Protocol
 
 from distroless_rules.actions.action import Action
 from distroless_rules.actions.artifact import Artifact
+from distroless_rules.storage.store import ActionResult, Origin
 
 __all__ = [
+    "ActionEnded",
     "ActionFinished",
     "ActionPrinted",
     "ActionStarted",
@@ -21,6 +23,8 @@ __all__ = [
     "FetchProgress",
     "FetchStarted",
     "Listener",
+    "Phase",
+    "RemoteCall",
     "ignore",
 ]
 
@@ -28,10 +32,22 @@ __all__ = [
 class Ending(Enum):
     """How an action ended."""
 
-    CACHED = "cached"  # its result was known on this machine
-    SHARED = "shared"  # the shared cache knew its result
-    RAN = "ran"  # it was performed now
+    SAME = "up to date"  # its result was known, and a build just before had it too
+    CACHED = "disk hit"  # its result was known on this machine
+    SHARED = "remote hit"  # the shared cache, or an engine, knew its result
+    RAN = "run locally"  # it was performed now
+    REMOTE = "run remotely"  # an engine performed it now
     FAILED = "failed"  # it could not be performed
+
+    @property
+    def ran(self) -> bool:
+        """Whether it was performed now, and well."""
+        return self in (Ending.RAN, Ending.REMOTE)
+
+    @staticmethod
+    def of(origin: Origin) -> Ending:
+        """Give how an action ended that was to be performed, by whence its result is."""
+        return {Origin.ENGINE: Ending.REMOTE, Origin.REMEMBERED: Ending.SHARED}.get(origin, Ending.RAN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +65,23 @@ class ActionStarted:
 
 
 @dataclass(frozen=True, slots=True)
+class ActionEnded:
+    """An action is not being performed any more, however that ended; told by the thread that performed it."""
+
+    action: Action
+
+
+@dataclass(frozen=True, slots=True)
 class ActionFinished:
-    """An action has a result or has failed; ``milliseconds`` is what it took when it was performed."""
+    """An action has a result or has failed; ``milliseconds`` is what it took when it was performed.
+
+    ``result`` is None if it has failed.
+    """
 
     action: Action
     ending: Ending
     milliseconds: int
+    result: ActionResult | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +115,30 @@ class FetchFinished:
 
 
 @dataclass(frozen=True, slots=True)
+class Phase:
+    """A part of a build, ``load`` for example, has ended; times are seconds of ``time.monotonic``."""
+
+    name: str
+    begun: float
+    ended: float
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteCall:
+    """A server was asked ``name``, and has answered or failed; times are seconds of ``time.monotonic``."""
+
+    name: str
+    begun: float
+    ended: float
+
+
+@dataclass(frozen=True, slots=True)
 class Counts:
-    """The last event: how many needed actions ended how; ``skipped`` ones were kept back by a failure."""
+    """The last event: how many needed actions ended how; ``skipped`` ones were kept back by a failure.
+
+    ``saved`` is how many milliseconds the actions took when they ran whose results were found, on this machine or
+    elsewhere; of those that are up to date none.
+    """
 
     total: int
     cached: int
@@ -99,16 +148,22 @@ class Counts:
     fetched: int
     fetched_bytes: int
     shared: int = 0
+    same: int = 0
+    remote: int = 0
+    saved: int = field(default=0, compare=False)
 
 
 Event = (
     BuildStarted
     | ActionStarted
+    | ActionEnded
     | ActionFinished
     | ActionPrinted
     | FetchStarted
     | FetchProgress
     | FetchFinished
+    | Phase
+    | RemoteCall
     | Counts
 )
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from distroless_rules.actions.action import Action
@@ -11,7 +12,7 @@ from distroless_rules.errors import DistrolessError, InternalError, Interrupted,
 from distroless_rules.execution import events
 from distroless_rules.values.digest import Digest
 
-__all__ = ["Diverged", "Failure", "Outcome", "diverged", "fault", "is_failure"]
+__all__ = ["Diverged", "Failure", "Outcome", "counted", "diverged", "fault", "is_failure"]
 
 
 class Diverged(InternalError):  # noqa: N818 - what became of the action
@@ -44,6 +45,25 @@ class Outcome:
     failures: tuple[Failure, ...]
     counts: events.Counts
     made: Mapping[str, Digest]
+
+
+def counted(finished: Collection[events.ActionFinished], total: int, fetched: int, fetched_bytes: int) -> events.Counts:
+    """Count how many of ``total`` needed actions ended how."""
+    count = Counter(each.ending for each in finished)
+    ending = events.Ending
+    return events.Counts(
+        total=total,
+        cached=count[ending.CACHED],
+        ran=count[ending.RAN],
+        failed=count[ending.FAILED],
+        skipped=total - len(finished),
+        fetched=fetched,
+        fetched_bytes=fetched_bytes,
+        shared=count[ending.SHARED],
+        same=count[ending.SAME],
+        remote=count[ending.REMOTE],
+        saved=sum(each.milliseconds for each in finished if each.ending in (ending.CACHED, ending.SHARED)),
+    )
 
 
 def diverged(action: Action, output: str) -> Diverged:

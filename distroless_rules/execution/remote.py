@@ -7,8 +7,8 @@ whoever wraps this decides what is done then.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Container, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
@@ -28,7 +28,7 @@ from distroless_rules.storage import folder
 from distroless_rules.storage.faults import Code, RemoteError
 from distroless_rules.storage.messages import ActionResult as Result
 from distroless_rules.storage.operations import ExecuteResponse
-from distroless_rules.storage.store import ActionResult, LocalStore, copy_in
+from distroless_rules.storage.store import ActionResult, LocalStore, Origin, copy_in
 from distroless_rules.values.digest import EMPTY, Digest
 
 __all__ = ["Engine", "RemoteExecutor"]
@@ -84,10 +84,6 @@ class RemoteExecutor:
         listener: is told what commands print.
         properties: what a worker must be.
         again: actions of which a result that the engine remembers counts for nothing.
-
-    Attributes:
-        hits: how many results the engine remembered.
-        runs: how many actions it ran.
     """
 
     def __init__(
@@ -111,8 +107,6 @@ class RemoteExecutor:
         self._listener = listener
         self._properties = tuple(properties)
         self._again = again
-        self._guard = threading.Lock()
-        self.hits = self.runs = 0
 
     def version(self, action: Action) -> str:
         """Give the version of what a command sees and what is taken from it, which is the same here and there."""
@@ -173,11 +167,8 @@ class RemoteExecutor:
             raise failing.error(
                 action, command, failing.Ending(result.exit_code, limit, (printed, max(size, len(printed))), spent)
             )
-        taken = self._take(action, named, command.log, result, spent)
-        with self._guard:
-            self.hits += response.cached_result
-            self.runs += not response.cached_result
-        return taken
+        origin = Origin.REMEMBERED if response.cached_result else Origin.ENGINE
+        return replace(self._take(action, named, command.log, result, spent), origin=origin)
 
     def _recheck(self, action: Action, inputs: Mapping[str, Digest]) -> None:
         for each in action.inputs:

@@ -11,6 +11,7 @@ caller's thread; a pool performs actions, the longest remaining path first, and 
 from __future__ import annotations
 
 import queue
+import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -21,11 +22,11 @@ from distroless_rules.actions.artifact import Artifact, Root
 from distroless_rules.errors import ActionError, DistrolessError, Interrupted
 from distroless_rules.execution import events
 from distroless_rules.execution.executor import Executor
-from distroless_rules.execution.outcome import Diverged, Failure, Outcome, diverged, fault, is_failure
+from distroless_rules.execution.outcome import Diverged, Failure, Outcome, counted, diverged, fault, is_failure
 from distroless_rules.execution.plan import Plan, make
 from distroless_rules.execution.pool import Pool
 from distroless_rules.execution.supply import Supply
-from distroless_rules.storage.store import ActionResult, MissingBlobError
+from distroless_rules.storage.store import ActionResult, MissingBlobError, Origin
 from distroless_rules.values.digest import Digest
 
 __all__ = ["DOWNLOADS", "Seek", "execute"]
@@ -70,7 +71,9 @@ def execute(
     """
     # A mirror or cache that says nothing must not hold us up.
     with Pool(DOWNLOADS, "download", patience=0.5) as downloads, Pool(SEEKERS, "seek", patience=0.5) as seekers:
+        begun = time.monotonic()
         plan = make(actions, wanted)
+        listener(events.Phase("plan", begun, time.monotonic()))
         run = _Run(plan, wanted, executor, supply, pool, downloads, keep_going, listener, seek, seekers)
         try:
             return run.complete()
@@ -112,7 +115,7 @@ class _Run:
         self._blocked: dict[int, int] = {}  # active action -> how many inputs it waits for
         self._waiters: dict[int | Digest, list[int]] = {}  # active action or download -> actions that wait for it
         self._tries: dict[int, int] = {}
-        self._endings: dict[int, events.Ending] = {}
+        self._finished: dict[int, events.ActionFinished] = {}
         self._failed: dict[int, DistrolessError] = {}
         self._lost: list[Failure] = []  # wanted artifacts that are no action's
         self._fetching: set[Digest] = set()
@@ -123,7 +126,7 @@ class _Run:
         """Run until nothing is left to do."""
         plan = self._plan
         self._listener(events.BuildStarted(len(plan.needed)))
-        free = [position for position in plan.needed if not plan.waits[position]]
+        free = (position for position in plan.needed if not plan.waits[position])
         self._ready.extend(sorted(free, key=lambda position: -plan.priority[position]))
         digests = self._take_wanted()
         try:
@@ -135,7 +138,7 @@ class _Run:
             if artifact.path in self._known and artifact.root is Root.DERIVED:
                 digests[artifact] = self._known[artifact.path]
         failures = [Failure(plan.actions[position], self._failed[position]) for position in sorted(self._failed)]
-        counts = self._counts()
+        counts = counted(self._finished.values(), len(plan.needed), self._fetched, self._fetched_bytes)
         self._listener(counts)
         return Outcome(digests, (*failures, *self._lost), counts, self._known)
 
@@ -169,12 +172,6 @@ class _Run:
         """Have what later actions need imported while threads perform the first ones."""
         for action in {each.mnemonic: each for each in map(self._plan.actions.__getitem__, self._plan.needed)}.values():
             self._executor.prepare(action)
-
-    def _counts(self) -> events.Counts:
-        endings = list(self._endings.values())
-        cached, shared, ran, failed = (endings.count(ending) for ending in events.Ending)
-        total, fetched = len(self._plan.needed), (self._fetched, self._fetched_bytes)
-        return events.Counts(total, cached, ran, failed, total - len(endings), *fetched, shared)
 
     def _take_wanted(self) -> dict[Artifact, Digest]:
         """Find the wanted artifacts that no action makes."""
@@ -226,7 +223,7 @@ class _Run:
         if result is None or self._wants_absent(self._plan.actions[position], result):
             self._start(position)
         else:
-            self._finish(position, result, ending, result.milliseconds)
+            self._finish(position, result, events.Ending.SAME if result.origin is Origin.BEFORE else ending)
 
     def _ask(self, position: int, seek: Callable[[], ActionResult | None]) -> None:
         """Look elsewhere for a result; runs on a thread of the seekers."""
@@ -284,20 +281,21 @@ class _Run:
             self._check()
             self._listener(events.ActionStarted(action))
             result = self._executor.execute(action, inputs)
-            end_of_job = partial(self._finish, position, result, events.Ending.RAN, result.milliseconds)
+            end_of_job = partial(self._finish, position, result, events.Ending.of(result.origin))
         except BaseException as error:  # noqa: BLE001 - carried to the scheduler's thread
             end_of_job = partial(self._stumble, position, error)
+        self._listener(events.ActionEnded(action))
         self._messages.put(end_of_job)
 
-    def _finish(self, position: int, result: ActionResult, ending: events.Ending, spent: int) -> None:
+    def _finish(self, position: int, result: ActionResult, ending: events.Ending) -> None:
         """Pass an action's result on."""
         action, known = self._plan.actions[position], self._known
         for named in action.outputs:
             digest = result.outputs[named.name]
             if known.setdefault(named.artifact.path, digest) != digest:
                 raise diverged(action, named.name)
-        first = position not in self._endings
-        self._end(position, ending, spent)
+        first = position not in self._finished
+        self._end(position, events.ActionFinished(action, ending, result.milliseconds, result))
         for waiter in self._waiters.pop(position, ()):
             self._unblock(waiter)
         if first and not self._stopping:
@@ -307,10 +305,10 @@ class _Run:
                 if not waits[consumer]:
                     self._ready.append(consumer)
 
-    def _end(self, position: int, ending: events.Ending, spent: int) -> None:
+    def _end(self, position: int, finished: events.ActionFinished) -> None:
         self._active.discard(position)
-        self._endings[position] = ending
-        self._listener(events.ActionFinished(self._plan.actions[position], ending, spent))
+        self._finished[position] = finished
+        self._listener(finished)
 
     def _stumble(self, position: int, error: BaseException) -> None:
         """Take an action's error: begin again if an input has vanished, else fail, or end the build."""
@@ -328,7 +326,7 @@ class _Run:
     def _fail(self, position: int, error: DistrolessError) -> None:
         """Record a failure; what needs the action's outputs is left out, and everything else unless we keep going."""
         self._failed[position] = error
-        self._end(position, events.Ending.FAILED, 0)
+        self._end(position, events.ActionFinished(self._plan.actions[position], events.Ending.FAILED, 0))
         self._abandon(position)
         self._stop()
 
@@ -368,12 +366,12 @@ class _Run:
             self._supply.fetch(artifact, self._check)
         except BaseException as caught:  # noqa: BLE001 - carried to the scheduler's thread
             error = caught
-        self._messages.put(partial(self._arrive, artifact, digest, error))
+        self._listener(events.FetchFinished(artifact))
+        self._messages.put(partial(self._arrive, digest, error))
 
-    def _arrive(self, artifact: Artifact, digest: Digest, error: BaseException | None) -> None:
+    def _arrive(self, digest: Digest, error: BaseException | None) -> None:
         """Take the end of a download."""
         self._fetching.discard(digest)
-        self._listener(events.FetchFinished(artifact))
         if error is None:
             self._fetched += 1
             self._fetched_bytes += digest.size

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from distroless_rules.explaining.causes import Cause, Kind, causes, effects
-from distroless_rules.explaining.made import Acted, Made
+from distroless_rules.explaining.made import Made
 from distroless_rules.explaining.pairs import Pair, pairs
+from distroless_rules.logs.log import Entry
 
 __all__ = ["Explanation", "Step", "explain"]
 
@@ -51,7 +52,7 @@ class Explanation:
         """Whether a step gave other bytes for the same inputs."""
         return any(cause.kind is Kind.UNREPRODUCIBLE for cause in self.causes)
 
-    def chain(self, cause: Cause) -> tuple[Acted, ...]:
+    def chain(self, cause: Cause) -> tuple[Entry, ...]:
         """Give the shortest way from the first step that a cause reaches to what the target consists of.
 
         Where nothing that these steps made reaches that, it ends where what they made is the same as before.
@@ -59,16 +60,16 @@ class Explanation:
         ways = [self._way(pair.new) for pair in cause.pairs]
         return next((way for way, reaches in ways if reaches), ways[0][0])
 
-    def reaches(self, chain: tuple[Acted, ...]) -> bool:
+    def reaches(self, chain: tuple[Entry, ...]) -> bool:
         """Tell whether a chain ends in what the target consists of, and that is other than before."""
         return bool(_different(chain[-1], self.steps).intersection(self.new.wanted))
 
-    def _way(self, start: Acted) -> tuple[tuple[Acted, ...], bool]:
-        readers: dict[str, list[Acted]] = {}
+    def _way(self, start: Entry) -> tuple[tuple[Entry, ...], bool]:
+        readers: dict[str, list[Entry]] = {}
         for step in self.steps:
             for named in step.pair.new.action.inputs:
                 readers.setdefault(named.artifact.path, []).append(step.pair.new)
-        before: dict[int, Acted | None] = {id(start): None}
+        before: dict[int, Entry | None] = {id(start): None}
         waiting = [start]
         for acted in waiting:
             changed = _different(acted, self.steps)
@@ -81,16 +82,16 @@ class Explanation:
         return _back(waiting[-1], before), False
 
 
-def _different(acted: Acted, steps: tuple[Step, ...]) -> set[str]:
+def _different(acted: Entry, steps: tuple[Step, ...]) -> set[str]:
     """Give the paths of what a step made other than before."""
     old = next(step.pair.old for step in steps if step.pair.new is acted)  # every step on a way differs
     before = old.outputs if old is not None else {}
     return {n.artifact.path for n in acted.action.outputs if before.get(n.name) != acted.outputs[n.name]}
 
 
-def _back(acted: Acted, before: Mapping[int, Acted | None]) -> tuple[Acted, ...]:
-    found: list[Acted] = []
-    at: Acted | None = acted
+def _back(acted: Entry, before: Mapping[int, Entry | None]) -> tuple[Entry, ...]:
+    found: list[Entry] = []
+    at: Entry | None = acted
     while at is not None:
         found.append(at)
         at = before[id(at)]

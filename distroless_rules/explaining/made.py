@@ -1,59 +1,24 @@
 """One build of one target as ``explain`` compares it: every action that it needed, with the digests that went through.
 
-Going in: what ``records`` kept, or the text that another machine wrote. Going out: values, actions in an order in which
-producers come before consumers; and such a text.
+Going in: the logs of builds, of this machine or of another. Going out: values, actions in an order in which producers
+come before consumers.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from functools import cached_property
-from typing import Any
 
-from distroless_rules import records
-from distroless_rules.actions import codec
-from distroless_rules.actions import declared as declarations
-from distroless_rules.actions.action import Action
-from distroless_rules.actions.analysed import Wanted
-from distroless_rules.actions.artifact import Artifact, Root
+from distroless_rules.actions.artifact import Root
 from distroless_rules.actions.declared import Declarations
-from distroless_rules.execution.key import walk
-from distroless_rules.execution.plan import make
-from distroless_rules.outputs import artifacts
+from distroless_rules.errors import FormatError, RequestError
+from distroless_rules.logs.kept import kept as logs
+from distroless_rules.logs.log import Entry, Log, ordered
 from distroless_rules.project import Project
 from distroless_rules.values.digest import Digest
 
-__all__ = ["Acted", "Made", "history"]
-
-
-@dataclass(frozen=True)
-class Acted:
-    """An action of a build.
-
-    Attributes:
-        action: the action.
-        version: of the code that performed it.
-        inputs: the name of each of its inputs -> digest.
-        outputs: the name of each of its outputs -> digest.
-        form: what keys were made by, ``execution.key.FORMAT``.
-    """
-
-    action: Action
-    version: str
-    inputs: Mapping[str, Digest]
-    outputs: Mapping[str, Digest]
-    form: str
-
-    @cached_property
-    def lines(self) -> Mapping[str, str]:
-        """Everything that decides what it makes, as the action's key holds it."""
-        return {**dict(walk(self.action, self.inputs, self.version)), "format": self.form}
-
-    @property
-    def title(self) -> str:
-        """What it does, for a person."""
-        return self.action.progress or f"{self.action.mnemonic} of {self.action.owner}"
+__all__ = ["Made", "history", "made_of"]
 
 
 @dataclass(frozen=True)
@@ -78,15 +43,19 @@ class Made:
     time: float
     platform: str
     define: Mapping[str, str]
-    actions: tuple[Acted, ...]
+    actions: tuple[Entry, ...]
     wanted: tuple[str, ...]
     sources: Mapping[str, Digest]
     declared: Declarations = field(default_factory=Declarations)
     program: str = ""
 
     def same(self, other: Made) -> bool:
-        """Tell whether two builds are one but for their time."""
-        return replace(self, time=0.0) == replace(other, time=0.0)
+        """Tell whether two builds are one but for when, and from where, its parts were made."""
+        return self._core() == other._core()
+
+    def _core(self) -> tuple[object, ...]:
+        actions = [(entry.action, entry.inputs, entry.outputs, entry.version, entry.form) for entry in self.actions]
+        return (replace(self, time=0.0, actions=()), actions)
 
 
 def history(project: Project, target: str, most: int = 2) -> list[Made]:
@@ -98,69 +67,51 @@ def history(project: Project, target: str, most: int = 2) -> list[Made]:
         most: how many.
     """
     found: list[Made] = []
-    for time, document in records.kept(project):
+    content = ""
+    for kept in logs(project):
         if len(found) == most:
             break
-        if not any(row[0] == target for row in document["results"]):
-            continue
-        texts = records.texts(project, document["graph"])
-        if texts is None:
-            continue
-        made = _made(target, time, document, *texts)
-        if not found or not made.same(found[-1]):
-            found.append(made)
-        else:
-            found[-1] = replace(found[-1], time=time)  # the first of builds that are the same
+        with suppress(FormatError, RequestError):  # one that is damaged, or gone by now
+            head = kept.head()
+            if head.ending != "done" or all(each.label != target for each in head.made):
+                continue
+            if found and head.content == content:
+                found[-1] = replace(found[-1], time=head.time)
+                continue
+            made = made_of(kept.read(), target)
+            content = head.content
+            if not found or not made.same(found[-1]):
+                found.append(made)
+            else:
+                found[-1] = replace(found[-1], time=made.time)  # the first of builds that are the same
     return found
 
 
-def _made(target: str, time: float, document: Mapping[str, Any], graph: str, declared: str) -> Made:
-    analysis = codec.load(graph)
-    wanted = next(each for each in analysis.wanted if str(each.label) == target)
-    plan = make(analysis.actions, artifacts(wanted))
-    known: dict[str, Digest] = {}
-    for action, row in zip(analysis.actions, document["outputs"], strict=True):
-        if row:
-            known.update((n.artifact.path, Digest.parse(text)) for n, text in zip(action.outputs, row[1:], strict=True))
-    sources = {path: Digest.parse(text) for path, text in document["sources"].items()}
+def made_of(log: Log, target: str) -> Made:
+    """Give what a build made a target of.
 
-    def digest(artifact: Artifact) -> Digest:
-        if artifact.root is Root.DERIVED:
-            return known[artifact.path]
-        return artifact.digest or sources[artifact.path]
-
-    acted = []
-    for position in plan.needed:
-        action = analysis.actions[position]
-        inputs = {named.name: digest(named.artifact) for named in action.inputs}
-        outputs = {named.name: known[named.artifact.path] for named in action.outputs}
-        version = document["versions"][document["outputs"][position][0]]
-        acted.append(Acted(action, version, inputs, outputs, document["keys"]))
-    used = {n.artifact.path for each in acted for n in each.action.inputs if n.artifact.root is Root.SOURCE}
-    used |= {file.path for file in wanted.files if file.root is Root.SOURCE}
+    Args:
+        log: the build.
+        target: the label of a target that it made.
+    """
+    head = log.head
+    wanted = next(each for each in head.made if each.label == target)
+    actions = ordered((entry for entry in log.actions if entry.outputs), (*wanted.wanted, *wanted.files))
+    made = {named.artifact.path for entry in actions for named in entry.action.outputs}
+    used = {n.artifact.path for each in actions for n in each.action.inputs if n.artifact.root is Root.SOURCE}
+    used |= {path for path in wanted.files if path not in made}
     return Made(
         target=target,
-        digest=_digest(target, document, wanted, digest),
-        time=time,
-        platform=document["platform"],
-        define=document["define"],
-        actions=tuple(acted),
-        wanted=tuple(file.path for file in ([wanted.layout.descriptor] if wanted.layout else wanted.files)),
-        sources={path: sources[path] for path in sorted(used) if path in sources},
-        declared=reduced(declarations.load(declared), target) if declared else Declarations(),
-        program=document["program"],
+        digest=wanted.digest,
+        time=head.time,
+        platform=head.platform,
+        define=head.define,
+        actions=actions,
+        wanted=wanted.wanted,
+        sources={path: log.sources[path] for path in sorted(used) if path in log.sources},
+        declared=reduced(log.declared, target),
+        program=head.program,
     )
-
-
-def _digest(target: str, document: Mapping[str, Any], wanted: Wanted, digest: Any) -> str:
-    image = next(row[1] for row in document["results"] if row[0] == target)
-    if image:
-        return str(image)
-    digests = [digest(file) for file in wanted.files]
-    if len(digests) == 1:
-        return str(digests[0].oci)
-    rows = sorted(f"{each.hash}  {file.path}\n" for each, file in zip(digests, wanted.files, strict=True))
-    return Digest.of("".join(rows).encode("utf-8", "surrogateescape")).oci
 
 
 def reduced(declared: Declarations, target: str) -> Declarations:

@@ -10,24 +10,37 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 from distroless_rules.actions.artifact import Artifact
 from distroless_rules.errors import ConfigError
-from distroless_rules.explaining.made import Acted, Made
 from distroless_rules.explaining.values import changes, shown
+from distroless_rules.logs.log import Entry
 from distroless_rules.values.platform import Platform
 
-__all__ = ["Pair", "pairs"]
+__all__ = ["Build", "Pair", "pairs"]
 
 _DEB = re.compile(r"debs/.+/([^/]+)_[^_/]*_([^_/]+)_[0-9a-f]{12}/")
+
+
+class Build(Protocol):
+    """What can be compared: a build, or what it made a target of."""
+
+    @property
+    def actions(self) -> tuple[Entry, ...]:
+        """What it looked at, producers before consumers."""
+
+    @property
+    def platform(self) -> str:
+        """What was asked for; a label of a platform as it was written."""
 
 
 @dataclass(frozen=True)
 class Pair:
     """A step of the later build with the same step of the earlier one, None for a step that is new."""
 
-    old: Acted | None
-    new: Acted
+    old: Entry | None
+    new: Entry
 
     @property
     def changed(self) -> bool:
@@ -39,7 +52,7 @@ class Pair:
         """The names of the outputs that are other bytes although all that decides them is the same."""
         if self.old is None or self.changed:
             return ()
-        return tuple(name for name, digest in self.new.outputs.items() if self.old.outputs[name] != digest)
+        return tuple(name for name, digest in self.new.outputs.items() if self.old.outputs.get(name, digest) != digest)
 
     def lines(self) -> Iterator[tuple[str, str | None, str | None]]:
         """Give (name, old, new) of each line of their keys that differs; None: there is no such line."""
@@ -67,14 +80,14 @@ class Pair:
         return found[0], found[1]
 
 
-def pairs(old: Made, new: Made) -> tuple[Pair, ...]:
+def pairs(old: Build, new: Build) -> tuple[Pair, ...]:
     """Give every step of ``new`` with what it was in ``old``, producers before consumers."""
     before = dict(_named(old, {}))
     renamed = _renaming(old.platform, new.platform)
     return tuple(Pair(before.get(name), acted) for name, acted in _named(new, renamed))
 
 
-def _named(made: Made, renamed: Mapping[str, str]) -> Iterator[tuple[tuple[str, str], Acted]]:
+def _named(made: Build, renamed: Mapping[str, str]) -> Iterator[tuple[tuple[str, str], Entry]]:
     for acted in made.actions:
         yield (acted.action.mnemonic, _place(acted.action.outputs[0].artifact.path, renamed)), acted
 

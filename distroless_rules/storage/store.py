@@ -11,7 +11,8 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from enum import Enum
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
@@ -25,6 +26,7 @@ __all__ = [
     "BlobStore",
     "LocalStore",
     "MissingBlobError",
+    "Origin",
     "check_expected",
     "copy_in",
     "dump_result",
@@ -49,6 +51,15 @@ class MissingBlobError(StorageError):
         return (MissingBlobError, (self.digest,))
 
 
+class Origin(Enum):
+    """Whence a build has a result; of each build its own, and not kept."""
+
+    HERE = "here"  # it was made, or kept, on this machine
+    BEFORE = "before"  # it was kept here, and a build just before had it too
+    ENGINE = "engine"  # an engine made it now
+    REMEMBERED = "remembered"  # an engine had made it
+
+
 @dataclass(frozen=True, slots=True)
 class ActionResult:
     """What an action made.
@@ -58,12 +69,14 @@ class ActionResult:
         milliseconds: how long the action took when it was run.
         code: the version of the code that performed it.
         printed: what the command of a run action printed, if it printed anything.
+        origin: whence this build has it.
     """
 
     outputs: Mapping[str, Digest]
     milliseconds: int = 0
     code: str = ""
     printed: Digest | None = None
+    origin: Origin = field(default=Origin.HERE, compare=False)
 
 
 class BlobSink(Protocol):

@@ -59,13 +59,15 @@ def test_an_image_is_named_with_its_digest_and_size(commands: Commands) -> None:
     assert (ran.status, ran.out) == (0, "")
     lines = _plain(ran.err).splitlines()[-2:]
     assert re.fullmatch(r"  distroless-out/image <digest> \(\d+(\.\d)? k?B\)", lines[0])
-    assert lines[1] == "1 target, 8 actions: 8 run, 0 cached (<seconds>)"
+    assert lines[1] == "1 target, 8 actions: 0 up to date, 0 disk hits, 8 run locally (<seconds>)"
     assert (commands.root / "distroless-out/image/index.json").is_file()
 
 
 def test_files_are_named_and_in_place(commands: Commands) -> None:
     ran = commands.run("build", "//:text")
-    assert _plain(ran.err) == "  distroless-out/text.txt (8 B)\n1 target, 1 action: 1 run, 0 cached (<seconds>)\n"
+    assert _plain(ran.err) == (
+        "  distroless-out/text.txt (8 B)\n1 target, 1 action: 0 up to date, 0 disk hits, 1 run locally (<seconds>)\n"
+    )
     assert (commands.root / "distroless-out/text.txt").read_text("utf-8") == "one\ntwo\n"
 
 
@@ -143,7 +145,9 @@ def test_a_build_file_that_changes_nothing(commands: Commands) -> None:
     before = _digest(commands)
     (commands.root / "BUILD").write_text((commands.root / "BUILD").read_text("utf-8") + "# a comment\n", "utf-8")
     ran = commands.run("build", "//:image")
-    assert _plain(ran.err).splitlines()[-1] == "1 target, 8 actions: 0 run, 8 cached (<seconds>)"
+    assert (
+        _plain(ran.err).splitlines()[-1] == "1 target, 8 actions: 8 up to date, 0 disk hits, 0 run locally (<seconds>)"
+    )
     assert _digest(commands) == before
 
 
@@ -293,7 +297,7 @@ def test_another_image_of_the_same_debs_unpacks_none(debs: Scene) -> None:
     )
     ran = debs.run("build", "//:twin")
     assert ran.status == 0, ran.err
-    assert " 2 run, " in ran.err, "its verdict, and its manifest"
+    assert " 2 run locally " in ran.err, "its verdict, and its manifest"
     assert "fetched" not in ran.err
 
 

@@ -53,7 +53,7 @@ def test_a_build_on_a_terminal(slow: Scene) -> None:
         assert _plain(slow, terminal.text()) == [
             "Locking debs: there is no distroless.lock",
             "  distroless-out/image sha256:<digest> (<size>)",
-            "1 target, 13 actions: 13 run, 0 cached, 2 debs fetched (<size>) (<seconds>)",
+            "1 target, 13 actions: 0 up to date, 0 disk hits, 13 run locally, 2 debs fetched (<size>) (<seconds>)",
         ]
         assert re.search(r"^Locking debs: \d\S* k?B fetched$", seen, re.MULTILINE)
         assert re.search(r"^\[0/13\] actions, 0 cached\n  Fetching (lib)?small 0 %\n  Fetching ", seen, re.MULTILINE)

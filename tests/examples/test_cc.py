@@ -82,12 +82,12 @@ def test_what_changes_is_compiled_and_no_more(shop: Built) -> None:
     file = shop.root / "app/base.c"
     new = os.urandom(8).hex()  # what no cache has
     file.write_text(file.read_text() + f"int more_{new};\n")
-    assert "3 run," in build(shop, "//app:cxx").stderr  # the file, its library, the program
+    assert " 3 run locally" in build(shop, "//app:cxx").stderr  # the file, its library, the program
     file.write_text(file.read_text() + f"/* {new} */\n")
-    assert "1 run," in build(shop, "//app:cxx").stderr  # the object is the same: nothing else
+    assert " 1 run locally" in build(shop, "//app:cxx").stderr  # the object is the same: nothing else
     header = shop.root / "app/base_private.h"
     header.write_text(f"#define OFFSET 0\n/* {new} */\n")
-    assert "1 run," in build(shop, "//app:cxx").stderr
+    assert " 1 run locally" in build(shop, "//app:cxx").stderr
 
 
 def test_a_genrule_has_the_utilities_of_posix(shop: Built) -> None:

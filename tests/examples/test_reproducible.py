@@ -139,4 +139,4 @@ def test_the_same_digests(built: Built, elsewhere: Path, name: str, program: str
     assert digests == {label: built.digests[label] for label in EXAMPLES}
     for path in ("nginx/image.spdx.json", "nginx/image.cdx.json"):
         assert (root / "distroless-out" / path).read_bytes() == (built.root / "distroless-out" / path).read_bytes()
-    assert " 0 cached" in done.stderr, "nothing came from the other build"
+    assert " 0 up to date, 0 disk hits," in done.stderr, "nothing came from the other build"

@@ -76,7 +76,7 @@ def test_one_changed_file_compiles_what_uses_it(shop: Built) -> None:
         shop.command("build", "//app:app"), cwd=shop.root, env=shop.env, capture_output=True, text=True, check=True
     )
     file.write_text(FILES["app/words/more.rs"])
-    assert "2 run," in done.stderr  # the crate, and the program
+    assert " 2 run locally" in done.stderr  # the crate, and the program
 
 
 def test_the_compilers_message_names_the_workspaces_file(shop: Built) -> None:

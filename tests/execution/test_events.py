@@ -17,40 +17,52 @@ def _heard(shop: Workshop) -> list[str]:
 
 
 def _about(event: events.Event) -> str:
-    if isinstance(event, events.ActionStarted):
+    if isinstance(event, events.ActionStarted | events.ActionEnded):
         return event.action.owner
     if isinstance(event, events.ActionFinished):
-        return f"{event.action.owner} {event.ending.value}"
+        return f"{event.action.owner} {event.ending.name.lower()}"
     if isinstance(event, events.FetchStarted | events.FetchFinished):
         return event.artifact.path
+    if isinstance(event, events.Phase):
+        return event.name
     return ""
 
 
 def test_a_first_build_and_a_second(tmp_path: Path) -> None:
     shop = Workshop(tmp_path, mirror={"a.deb": b"deb"})
     assert _heard(shop) == [
+        "Phase plan",
         "BuildStarted",
         "FetchStarted a.deb",
         "FetchFinished a.deb",
         "ActionStarted unpack",
+        "ActionEnded unpack",
         "ActionFinished unpack ran",
         "ActionStarted use",
+        "ActionEnded use",
         "ActionFinished use ran",
         "Counts",
     ]
-    assert _heard(shop) == ["BuildStarted", "ActionFinished unpack cached", "ActionFinished use cached", "Counts"]
+    assert _heard(shop) == [
+        "Phase plan",
+        "BuildStarted",
+        "ActionFinished unpack cached",
+        "ActionFinished use cached",
+        "Counts",
+    ]
 
 
 def test_counts(tmp_path: Path) -> None:
     shop = Workshop(tmp_path, mirror={"a.deb": b"deb"})
     built = shop.build(ACTIONS, out("use"))
-    assert built.log[0] == events.BuildStarted(2)
+    assert built.log[1] == events.BuildStarted(2)
     assert built.log[-1] == built.outcome.counts == events.Counts(2, 0, 2, 0, 0, fetched=1, fetched_bytes=3)
     assert shop.build(ACTIONS, out("use")).outcome.counts == events.Counts(2, 2, 0, 0, 0, 0, 0)
 
 
 def test_a_download_that_fails_is_finished_too(tmp_path: Path) -> None:
     assert _heard(Workshop(tmp_path)) == [
+        "Phase plan",
         "BuildStarted",
         "FetchStarted a.deb",
         "FetchFinished a.deb",

@@ -1,4 +1,4 @@
-"""Builds as JSON: what one build says of itself in, changed here and there; what differs first out."""
+"""Logs of builds: what one build says of itself in, changed here and there; what differs first out."""
 
 from __future__ import annotations
 
@@ -15,9 +15,12 @@ from hypothesis import strategies as st
 from distroless_rules.cli.explain_text import shown
 from distroless_rules.errors import FormatError
 from distroless_rules.explaining.explain import Explanation, explain
-from distroless_rules.explaining.texts import document, loads
+from distroless_rules.explaining.made import made_of
 from distroless_rules.explaining.values import changes
+from distroless_rules.logs.file import unpack
+from distroless_rules.logs.texts import load
 from tests.support.command import Commands
+from tests.support.logs import assembled, logs_of, parts_of, written
 
 FILES = {
     "BUILD": """
@@ -48,7 +51,7 @@ def first(commands: Commands) -> Any:
     """What the first build says of itself."""
     ran = commands.run("explain", "--json", "//:image")
     assert ran.status == 0, ran.err
-    return json.loads(ran.out)
+    return parts_of(unpack(logs_of(commands)[0], "the log"))
 
 
 def _action(record: Any, mnemonic: str, output: str = "") -> Any:
@@ -59,9 +62,9 @@ def _action(record: Any, mnemonic: str, output: str = "") -> Any:
 
 def _compared(first: Any, edit: Callable[[Any], None]) -> Explanation:
     """Compare the build with one that is as ``edit`` leaves it."""
-    old, new = first["record"], copy.deepcopy(first["record"])
+    old, new = first, copy.deepcopy(first)
     edit(new)
-    made = [loads(json.dumps(each).encode(), "a record") for each in (old, new)]
+    made = [made_of(load(assembled(each), "a log"), "//:image") for each in (old, new)]
     return explain(made[0], made[1], Path("/nonexistent"))
 
 
@@ -90,7 +93,7 @@ def test_a_tool(first: Any) -> None:
 def test_how_keys_are_made(first: Any) -> None:
     def edit(record: Any) -> None:
         for row in record["actions"]:
-            row["keys"] = "x"
+            row["form"] = "x"
 
     (cause,) = _causes(_compared(first, edit))
     assert cause.startswith("tool: this program: the way keys are made: version ")
@@ -111,7 +114,7 @@ def test_a_step_that_is_not_reproducible(first: Any) -> None:
     def edit(record: Any) -> None:
         layer = _action(record, "Layer", "app\n")
         _new_digest(layer["outputs"][0])
-        record["digest"] = "sha256:" + "e" * 64
+        record["head"]["made"][0]["digest"] = "sha256:" + "e" * 64
 
     answer = _compared(first, edit)
     (cause,) = _causes(answer)
@@ -146,16 +149,16 @@ def test_a_parameter_that_nothing_explains(first: Any) -> None:
 
 def test_another_version_of_this_program(first: Any) -> None:
     def edit(record: Any) -> None:
-        record["program"] = "99"
+        record["head"]["program"] = "99"
         _action(record, "Image")["parameters"]["user"] = "7"
 
     (cause,) = _causes(_compared(first, edit))
-    assert cause == f"tool: this program: version {first['record']['program']} -> 99"
+    assert cause == f"tool: this program: version {first['head']['program']} -> 99"
 
 
 def test_a_script_that_rules_come_from(first: Any) -> None:
     def edit(record: Any) -> None:
-        record["files"]["tools/x.bzl"] = "f" * 64
+        record["declared"][1]["tools/x.bzl"] = "f" * 64
         _action(record, "Image")["parameters"]["user"] = "7"
 
     assert _causes(_compared(first, edit)) == [
@@ -164,10 +167,10 @@ def test_a_script_that_rules_come_from(first: Any) -> None:
 
 
 def test_what_another_machine_says(commands: Commands, first: Any, tmp_path: Path) -> None:
-    (tmp_path / "theirs.json").write_text(json.dumps(first))
+    (tmp_path / "theirs.zst").write_bytes(written(first))
     commands.write({"main": "other\n"})
     try:
-        ran = commands.run("explain", "//:image", "--against", str(tmp_path / "theirs.json"))
+        ran = commands.run("explain", "//:image", "--against", str(tmp_path / "theirs.zst"))
         assert ran.status == 0, ran.err
         assert "\nmain: changed: 8 bytes, sha256:" in ran.out
         assert "\n  -> Writing the manifest of //:image\n" in ran.out
@@ -200,61 +203,44 @@ def test_the_first_build_and_none(tmp_path: Path) -> None:
     assert ran.status == 0, ran.err
 
 
-def test_a_damaged_record_is_none(tmp_path: Path) -> None:
+def test_a_damaged_log_is_none(tmp_path: Path) -> None:
     commands = Commands(tmp_path, FILES)
     assert commands.run("build", "//:image").status == 0
     commands.write({"main": "other\n"})
     assert commands.run("build", "//:image").status == 0
-    records = sorted((commands.cache / "state/records").rglob("*.record"))
-    assert len(records) == 2
-    records[0].write_text(records[0].read_text().replace("/", "x", 1))
+    old, new = logs_of(commands)
+    data = bytearray(old.read_bytes())
+    data[-20] ^= 1
+    old.write_bytes(data)
     ran = commands.run("explain", "//:image", "--no-build")
     assert "nothing has changed since" in ran.out
-    (graph,) = (commands.cache / "state/records").rglob("*.graph")
-    graph.write_text("[]")
+    new.write_bytes(b"")
     assert commands.run("explain", "//:image", "--no-build").status == 2
 
 
-def test_a_build_with_nothing_to_do_leaves_no_record(commands: Commands, first: Any) -> None:
+def test_a_build_with_nothing_to_do_leaves_no_log(commands: Commands, first: Any) -> None:
     assert commands.run("build", "//:image").status == 0
-    before = sorted((commands.cache / "state/records").rglob("*"))
+    before = logs_of(commands)
     assert commands.run("build", "//:image").status == 0
-    assert sorted((commands.cache / "state/records").rglob("*")) == before
+    assert logs_of(commands) == before
 
 
-@pytest.mark.parametrize(
-    ("text", "cause"),
-    [
-        ("", "it is malformed: JSONDecodeError: "),
-        ("[]", "it is no record of a build; distroless explain --json writes one"),
-        ('{"format": 2}', "it is no record of a build; distroless explain --json writes one"),
-        ('{"format": 1}', "it is malformed: KeyError: "),
-        ("[" * 100_000, "it is malformed: RecursionError: "),
-    ],
-)
-def test_what_is_no_record(commands: Commands, tmp_path: Path, text: str, cause: str) -> None:
-    (tmp_path / "file").write_text(text)
+def test_the_log_of_another_target(commands: Commands, first: Any, tmp_path: Path) -> None:
+    other = copy.deepcopy(first)
+    other["head"]["made"][0]["label"] = "//:other"
+    (tmp_path / "file").write_bytes(written(other))
     ran = commands.run("explain", "//:image", "--no-build", "--against", str(tmp_path / "file"))
-    assert ran.status == 1
-    assert ran.err.startswith(f'distroless: cannot read "{tmp_path}/file": {cause}'), ran.err
-
-
-def test_the_record_of_another_target(commands: Commands, first: Any, tmp_path: Path) -> None:
-    (tmp_path / "file").write_text(json.dumps({**first["record"], "target": "//:other"}))
-    ran = commands.run("explain", "//:image", "--no-build", "--against", str(tmp_path / "file"))
-    cause = 'it is a build of "//:other", and "//:image" is asked for'
+    cause = 'that build made "//:other", and "//:image" is asked for'
     assert (ran.status, ran.err) == (2, f'distroless: cannot compare with "{tmp_path}/file": {cause}\n')
     ran = commands.run("explain", "//:image", "--no-build", "--against", str(tmp_path / "none"))
-    assert (ran.status, ran.err) == (
-        2,
-        f'distroless: cannot compare with "{tmp_path}/none": no such file or directory\n',
-    )
+    cause = "it is the number or id of no log here, and no file; `distroless log` lists those that there are"
+    assert (ran.status, ran.err) == (2, f'distroless: cannot find log "{tmp_path}/none": {cause}\n')
 
 
 @settings(max_examples=100)
 @given(st.data())
-def test_whatever_is_wrong_with_a_record_is_one_error(first: Any, data: st.DataObject) -> None:
-    record = copy.deepcopy(first["record"])
+def test_whatever_is_wrong_with_a_log_is_one_error(first: Any, data: st.DataObject) -> None:
+    record = copy.deepcopy(first)
     at: Any = record
     while True:
         keys = list(at) if isinstance(at, dict) else list(range(len(at)))
@@ -266,14 +252,15 @@ def test_whatever_is_wrong_with_a_record_is_one_error(first: Any, data: st.DataO
         del at[key]
     else:
         at[key] = data.draw(st.sampled_from([None, -1, "", "x", [], {}, [[]], {"x": None}, 1e400, True]))
-    old = loads(json.dumps(first["record"]).encode(), "a record")
+    old = made_of(load(assembled(first), "a log"), "//:image")
     try:
-        new = loads(json.dumps(record).encode(), "a record")
+        log = load(assembled(record), "a log")
     except FormatError:
         return
-    answer = explain(old, new, Path("/nonexistent"))
+    if all(target.label != "//:image" for target in log.head.made):
+        return
+    answer = explain(old, made_of(log, "//:image"), Path("/nonexistent"))
     assert list(shown(answer, everything=True))
-    assert json.dumps(document(new))
 
 
 JSON = st.recursive(

@@ -130,9 +130,9 @@ class Build:
 
     @property
     def endings(self) -> dict[str, str]:
-        """Owner -> how its action ended at last."""
+        """Owner -> how its action ended at last, the name of an ``Ending``."""
         finished = (event for event in self.log if isinstance(event, events.ActionFinished))
-        return {event.action.owner: event.ending.value for event in finished}
+        return {event.action.owner: event.ending.name.lower() for event in finished}
 
     @property
     def fetched(self) -> list[str]:
