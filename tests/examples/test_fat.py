@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,8 @@ import pytest
 from tests.examples import test_programs as programs
 from tests.examples import test_servers as servers
 from tests.support import fat_root as fat
-from tests.support.built import Built
-from tests.support.container import Container
+from tests.support.built import ROOT, Built, workspace
+from tests.support.container import Container, free_port
 from tests.support.fat_root import FatContainer
 
 pytestmark = [pytest.mark.archive, pytest.mark.runtime, pytest.mark.long]
@@ -46,7 +47,7 @@ def test_programs_do_the_same(whole: FatContainer, work: Callable[[Container], N
     work(whole)
 
 
-@pytest.mark.parametrize("label", ["//c:image", "//cpp:image", "//go:image", "//rust:image"])
+@pytest.mark.parametrize("label", ["//c:image", "//cpp:image", "//go:image", "//libraries:image", "//rust:image"])
 def test_services_built_from_source_do_the_same(whole: FatContainer, label: str, tmp_path: Path) -> None:
     servers.test_a_service_built_from_source_answers(whole, label, tmp_path / "log")
 
@@ -72,6 +73,29 @@ def test_python_imports_what_it_imports_in_a_fat_image(whole: FatContainer, buil
     assert there["version"] == here["version"]
     assert there["tried"] - len(there["failed"]) > 680
     assert set(lost) <= set(programs.OURS), lost
+
+
+def loaded(container: Container, label: str, log: Path) -> set[str]:
+    """Give the modules that a server in Python has loaded once it has answered, as the interpreter says."""
+    port = free_port()
+    with container.serve(label, str(port), options=["-e", "PYTHONPROFILEIMPORTTIME=1"], log=log) as server:
+        assert json.loads(server.ask(lambda: servers.fetch(port, "/")))["hello"] == "world"
+        return set(re.findall(r"^import time: +\d+ \| +\d+ \| +(\S+)$", server.said, re.MULTILINE))
+
+
+def test_python_serves_with_the_modules_of_a_fat_image(
+    whole: FatContainer, built: Built, shared: Path, tmp_path: Path
+) -> None:
+    """The application's own are there with each closure, whatever of the standard library is left out."""
+    there = loaded(whole, "//python:image", tmp_path / "fat")
+    assert {"http.server", "json", "socketserver", "_socket"} <= there
+    text = (ROOT / "examples/python/BUILD").read_text("utf-8")
+    less = text.replace("distroless_image(\n", 'distroless_image(\n    closure = "files",\n', 1)
+    small = workspace(tmp_path, shared, {"python/BUILD": less}, "python")
+    small.ask("build", "//python:image")
+    for each, log in ((built, tmp_path / "packages"), (small, tmp_path / "files")):
+        here = loaded(Container(each, "crun"), "//python:image", log)
+        assert here == there, (here - there, there - here)
 
 
 @pytest.mark.parametrize("label", ["//extra:behaviours", "//extra:behaviours_files"])

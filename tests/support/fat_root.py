@@ -75,7 +75,7 @@ _STARTS = {
     "//node:image": _Start(("/usr/bin/node", "/app/check.js"), {"/app": "node"}, {"TZ": "Europe/Berlin"}),
     "//postgresql:image": _Start((f"{_BIN}/postgres",)),
     "//python:image": _Start((_PYTHON, "/app/server.py"), {"/app": "python"}),
-} | {f"//{name}:image": _Start((_SERVER,), built=_SERVER) for name in ("c", "cpp", "go", "rust")}
+} | {f"//{name}:image": _Start((_SERVER,), built=_SERVER) for name in ("c", "cpp", "go", "libraries", "rust")}
 
 
 @dataclass(frozen=True)
