@@ -24,7 +24,7 @@ from distroless_rules.storage.messages import ActionResult, Status
 from distroless_rules.storage.services import Method
 from distroless_rules.values.digest import EMPTY, Digest
 
-__all__ = ["Liar", "Refusal"]
+__all__ = ["METHODS", "Liar", "Refusal", "encoded"]
 
 Lie = Callable[[Callable[[], Any]], Any]
 METHODS = [getattr(services, name) for name in services.__all__ if isinstance(getattr(services, name), Method)]
@@ -142,7 +142,7 @@ class Liar:
             self.seen.append((name, dict(context.invocation_metadata())))
             try:
                 lie = self.lies.get(name)
-                yield from _bytes(lie(lambda: truth(request)) if lie else truth(request))
+                yield from encoded(lie(lambda: truth(request)) if lie else truth(request))
             except Refusal as refusal:
                 code = next(code for code in grpc.StatusCode if code.value[0] == refusal.code)
                 context.abort(code, refusal.details)
@@ -169,7 +169,8 @@ def _snake(name: str) -> str:
     return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name).lstrip("_")
 
 
-def _bytes(answer: Any) -> Iterator[bytes]:
+def encoded(answer: Any) -> Iterator[bytes]:
+    """Give the bytes of each message of an answer."""
     each: Iterable[Any] = (answer,) if isinstance(answer, (bytes, wire.Message)) else answer
     for one in each:
         yield one if isinstance(one, bytes) else wire.encode(one)

@@ -4,7 +4,7 @@
         server.lie = lambda handler, truth: ...        # sends what it likes and gives True; False: the truth is told
         ... server.address, server.kept, server.asked ...
 
-``truth`` is the bytes that are kept under the path that was asked for, None: there are none.
+``truth`` is the bytes that are kept under the path that was asked for, None: there are none, or they are being written.
 """
 
 from __future__ import annotations
@@ -72,8 +72,14 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_PUT(self) -> None:
         """Keep."""
-        self.owner.kept[self.path] = self.body()
-        self.give(b"", 201)
+        data = self.body()
+        if not self.lies():
+            self.owner.kept[self.path] = data
+            self.give(b"", 201)
+
+    def lies(self) -> bool:
+        """Tell whether a request that writes was answered with a lie."""
+        return self.owner.lie is not None and self.owner.lie(self, None)
 
     def body(self) -> bytes:
         """Give what was sent."""
@@ -155,7 +161,7 @@ class RegistryHandler(Handler):
         """Begin an upload."""
         assert self.path == f"/v2/{NAME}/blobs/uploads/"
         assert not self.body()
-        if self._allowed("push"):
+        if self._allowed("push") and not self.lies():
             place = f"/uploads/{uuid.uuid4()}?state=a%2Fb"
             self.owner.uploads[place] = bytearray()
             self.give(b"", 202, {"Location": place, "OCI-Chunk-Min-Length": "1000"})
@@ -163,7 +169,7 @@ class RegistryHandler(Handler):
     def do_PATCH(self) -> None:
         """Take a part of an upload."""
         part = self.body()
-        if self._allowed("push"):
+        if self._allowed("push") and not self.lies():
             data = self.owner.uploads[self.path]
             assert self.headers["Content-Range"] == f"{len(data)}-{len(data) + len(part) - 1}"
             data += part
@@ -172,7 +178,7 @@ class RegistryHandler(Handler):
     def do_PUT(self) -> None:
         """End an upload, or keep a manifest."""
         data = self.body()
-        if not self._allowed("push"):
+        if not self._allowed("push") or self.lies():
             return
         if "/manifests/" in self.path:
             named = json.loads(data)
