@@ -51,6 +51,7 @@ def open_engine(
     cancels: Cancels,
     listener: events.Listener,
     again: Container[Action],
+    remembering: bool,
 ) -> Engines | None:
     """Join an engine with the executor of this machine; None if no engine is named, or nothing is to be run there.
 
@@ -62,6 +63,7 @@ def open_engine(
         cancels: tells work that it is not wanted any more.
         listener: is told what commands print.
         again: actions of which a result that the engine remembers counts for nothing.
+        remembering: whether any such result counts.
 
     Raises:
         ConfigError: if its address, a certificate or a token is wrong.
@@ -88,6 +90,7 @@ def open_engine(
         listener,
         settings.properties,
         again,
+        remembering,
     )
     there: Executor = Fallback(remote, here, project.status) if settings.fallback else remote
     executors = {

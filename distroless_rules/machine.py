@@ -31,6 +31,7 @@ from distroless_rules.logs.kept import keys
 from distroless_rules.project import Project
 from distroless_rules.sharing import open_shared
 from distroless_rules.storage.disk import DiskStore
+from distroless_rules.storage.trust import Trust
 from distroless_rules.tools.registry import Registry
 
 __all__ = ["Machine"]
@@ -63,7 +64,8 @@ class Machine:
     ) -> None:
         self._project = project
         local = DiskStore(project.cache)
-        self._shared = open_shared(project, local)
+        self._trust = Trust(project.remote.trusted, project.remote.accept)
+        self._shared = open_shared(project, local, self._trust)
         self.store = self._shared or local
         self._listener = listener
         self._sources = Sources(project.root, table_path(project.cache, project.root))
@@ -80,10 +82,11 @@ class Machine:
         commands = RunExecutor(
             project.cache, self.supply, self.store, cancels.check, trees, jobs, listener, keep=sandbox_debug
         )
-        self._engines = open_engine(project, commands, self.supply, self.store, cancels, listener, again)
+        remembering = self._trust.everybody
+        self._engines = open_engine(project, commands, self.supply, self.store, cancels, listener, again, remembering)
         chosen = self._engines.executor if self._engines else commands
         kinds = ByKind(Limited(tools, near.jobs) if elsewhere else tools, chosen)
-        self.executor = Cached(kinds, self.store, self.store, again, self._shared, keys(project))
+        self.executor = Cached(kinds, self.store, self.store, again, self._shared, keys(project), self._trust)
 
     def execute(self, analysis: Analysis, keep_going: bool) -> Outcome:
         """Make everything that the targets asked for consist of.
@@ -120,6 +123,8 @@ class Machine:
         if self._engines:
             self._engines.close()
         self.store.close()
+        if refused := self._trust.refused():
+            self._project.status(f"warning: {refused}")
 
     @property
     def traffic(self) -> tuple[int, int]:

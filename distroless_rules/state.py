@@ -45,7 +45,9 @@ class Stamp:
     def __init__(self, project: Project, request: Request, purpose: str = "build") -> None:
         self._project = project
         patterns = [str(pattern) for pattern in request.patterns]
-        about = [purpose, str(project.root), patterns, request.platform, sorted(request.define.items()), _program()]
+        accept = project.remote.accept  # what was made of others' results does not stand where none count
+        asked = [patterns, request.platform, sorted(request.define.items())]
+        about = [purpose, str(project.root), asked, accept, _program()]
         name = hashlib.sha256(json.dumps(about).encode()).hexdigest()[:32]
         self._stamp = project.cache / STATES / f"{name}.stamp"
         self._graph = project.cache / STATES / f"{name}.graph"

@@ -79,6 +79,7 @@ ONLY_IN = {
     "urllib3": {"deb/", "oci/", "storage/"},
     "grpc": {"storage/channel.py"},
     "click": {"cli/"},
+    "cryptography": {"storage/signatures.py"},
     "cyclonedx": {"sbom/"},
     "license_expression": {"sbom/"},
     "packageurl": {"sbom/"},
@@ -87,7 +88,7 @@ ONLY_IN = {
 }
 EXPENSIVE = (
     *("networkx", "rich", "urllib3", "pysequoia", "zstandard", "deflate", "starlark", "elftools", "grpc"),
-    *("cyclonedx", "spdx_tools"),
+    *("cyclonedx", "spdx_tools", "cryptography"),
 )
 
 

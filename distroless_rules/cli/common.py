@@ -57,6 +57,7 @@ class Flags:
     remote_accept: bool | None = None
     remote_required: bool | None = None
     remote_header: tuple[str, ...] = ()
+    signing_key: Path | None = None
     remote_executor: str | None = None
     strategy: tuple[str, ...] = ()
 
@@ -116,7 +117,12 @@ class Flags:
         from distroless_rules.values.remote_cache import RemoteOptions
 
         return RemoteOptions(
-            self.remote_cache, self.remote_upload, self.remote_accept, self.remote_required, self.remote_header
+            self.remote_cache,
+            self.remote_upload,
+            self.remote_accept,
+            self.remote_required,
+            self.remote_header,
+            self.signing_key.absolute() if self.signing_key is not None else None,
         )
 
 
@@ -161,6 +167,12 @@ _OPTIONS = {
     "remote_header": click.option(
         "--remote-header", multiple=True, metavar="NAME=VALUE", help="A header to send to it with each request."
     ),
+    "signing_key": click.option(
+        "--signing-key",
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        help="The key that signs what is sent to it; see `distroless key`.",
+    ),
     "remote_executor": click.option(
         "--remote-executor",
         metavar="ADDRESS",
@@ -200,7 +212,14 @@ def options(*names: str) -> Callable[[Callable[..., T]], Callable[..., T]]:
     return decorate
 
 
-remote_options = ("remote_cache", "remote_upload", "remote_accept", "remote_required", "remote_header")
+remote_options = (
+    "remote_cache",
+    "remote_upload",
+    "remote_accept",
+    "remote_required",
+    "remote_header",
+    "signing_key",
+)
 execution_options = ("remote_executor", "strategy")
 build_options = options(
     "platform", "define", "jobs", "keep_going", "locked", "sandbox_debug", *remote_options, *execution_options

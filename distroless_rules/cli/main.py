@@ -34,6 +34,7 @@ _VERBS = {
     "docs": "Describe rules, macros and providers as Markdown.",
     "lint": "Look at BUILD and .bzl files without evaluating them.",
     "cache": "Look after the cache.",
+    "key": "Make the keys by which shared results are signed.",
 }
 
 

@@ -11,6 +11,7 @@ from distroless_rules.execution.executor import Executor
 from distroless_rules.execution.key import key
 from distroless_rules.storage.shared import SharedStore
 from distroless_rules.storage.store import ActionCache, ActionResult, BlobStore, Origin
+from distroless_rules.storage.trust import Trust
 from distroless_rules.values.digest import Digest
 
 __all__ = ["Cached"]
@@ -28,6 +29,7 @@ class Cached:
         again: actions that are performed though their results are known.
         shared: where results are that others made, and those go that are made here.
         before: keys of actions that a build just before had.
+        trust: which results that others made count.
 
     Attributes:
         keys: ``id`` of each action that was looked up -> its key.
@@ -41,6 +43,7 @@ class Cached:
         again: Container[Action] = frozenset(),
         shared: SharedStore | None = None,
         before: Container[str] = frozenset(),
+        trust: Trust | None = None,
     ) -> None:
         self._inner = inner
         self._cache = cache
@@ -48,6 +51,7 @@ class Cached:
         self._again = again
         self._shared = shared
         self._before = before
+        self._trust = trust or Trust()
         self.keys: dict[int, str] = {}
         self._guard = threading.Lock()
         self._running: dict[str, threading.Lock] = {}
@@ -89,8 +93,8 @@ class Cached:
         return result
 
     def _recall(self, action: Action, name: str) -> ActionResult | None:
-        """Look up a result; one whose outputs are not the declared ones is none."""
+        """Look up a result; one whose outputs are not the declared ones, or that does not count, is none."""
         result = None if action in self._again else self._cache.get(name)
-        if result is None or len(result.outputs) != len(action.outputs):
+        if result is None or len(result.outputs) != len(action.outputs) or not self._trust.takes(name, result):
             return None
         return result if all(named.name in result.outputs for named in action.outputs) else None

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from distroless_rules.actions.action import Action
+from distroless_rules.values.canonical import form
 from distroless_rules.values.digest import Digest
 
 __all__ = ["FORMAT", "key", "walk"]
@@ -43,10 +44,5 @@ def walk(action: Action, inputs: Mapping[str, Digest], version: str) -> Iterator
 
 
 def key(action: Action, inputs: Mapping[str, Digest], version: str) -> Digest:
-    """Give the digest of the walk's canonical form; its 64 hexadecimal digits are the action's key.
-
-    The form is, for each line, ``<length of path> <length of value> <path><value>`` and a line feed, so that no two
-    walks share one.
-    """
-    form = [f"{len(path)} {len(value)} {path}{value}\n" for path, value in walk(action, inputs, version)]
-    return Digest.of("".join(form).encode("utf-8", "surrogatepass"))
+    """Give the digest of the walk's canonical form; its 64 hexadecimal digits are the action's key."""
+    return Digest.of(form(walk(action, inputs, version)))

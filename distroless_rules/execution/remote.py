@@ -28,7 +28,7 @@ from distroless_rules.storage import folder
 from distroless_rules.storage.faults import Code, RemoteError
 from distroless_rules.storage.messages import ActionResult as Result
 from distroless_rules.storage.operations import ExecuteResponse
-from distroless_rules.storage.store import ActionResult, LocalStore, Origin, copy_in
+from distroless_rules.storage.store import HERE, NOBODY, ActionResult, LocalStore, Origin, copy_in
 from distroless_rules.values.digest import EMPTY, Digest
 
 __all__ = ["Engine", "RemoteExecutor"]
@@ -84,6 +84,7 @@ class RemoteExecutor:
         listener: is told what commands print.
         properties: what a worker must be.
         again: actions of which a result that the engine remembers counts for nothing.
+        remembering: whether any such result counts.
     """
 
     def __init__(
@@ -97,6 +98,7 @@ class RemoteExecutor:
         listener: events.Listener = events.ignore,
         properties: Sequence[tuple[str, str]] = (),
         again: Container[Action] = frozenset(),
+        remembering: bool = True,
     ) -> None:
         self._engine = engine
         self._uploads = uploads
@@ -107,6 +109,7 @@ class RemoteExecutor:
         self._listener = listener
         self._properties = tuple(properties)
         self._again = again
+        self._remembering = remembering
 
     def version(self, action: Action) -> str:
         """Give the version of what a command sees and what is taken from it, which is the same here and there."""
@@ -128,7 +131,7 @@ class RemoteExecutor:
             RemoteError: if the engine does not do it, or what it says cannot be.
             FormatError: if the action cannot be said in the API.
         """
-        skip = action in self._again
+        skip = action in self._again or not self._remembering
         try:
             self._engine.ready()
             name = key(action, inputs, VERSION)
@@ -168,7 +171,8 @@ class RemoteExecutor:
                 action, command, failing.Ending(result.exit_code, limit, (printed, max(size, len(printed))), spent)
             )
         origin = Origin.REMEMBERED if response.cached_result else Origin.ENGINE
-        return replace(self._take(action, named, command.log, result, spent), origin=origin)
+        voucher = NOBODY if response.cached_result else HERE
+        return replace(self._take(action, named, command.log, result, spent), origin=origin, voucher=voucher)
 
     def _recheck(self, action: Action, inputs: Mapping[str, Digest]) -> None:
         for each in action.inputs:
@@ -197,8 +201,11 @@ class RemoteExecutor:
             code = response.status.code if response.status else Code.OK
             if code in _LACKING and not last:
                 continue
+            if response.cached_result and skip_cache:
+                cause = "it gives a result that it remembers, and was asked to run the action"
+                raise RemoteError(self._doing(action), cause, Code.FAILED_PRECONDITION)
             if code in (Code.OK, Code.DEADLINE_EXCEEDED) and response.result is not None:
-                if response.cached_result and response.result.exit_code and not skip_cache:
+                if response.cached_result and response.result.exit_code:
                     return self._run(action, named, skip_cache=True)
                 return response
             break

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from distroless_rules.errors import ConfigError, Location, did_you_mean
+from distroless_rules.errors import ConfigError, FormatError, Location, did_you_mean
 from distroless_rules.values.archive import Archive
 from distroless_rules.values.platform import Platform
 from distroless_rules.values.remote_cache import NO_REMOTE, RemoteCache
 from distroless_rules.values.remote_execution import NO_EXECUTION, RemoteExecution, Strategy
+from distroless_rules.values.signing_key import PublicKey
 
 __all__ = ["CONFIG_NAME", "LOCK_NAME", "OUTPUT_NAME", "Workspace", "find_root", "parse", "read"]
 
@@ -22,7 +23,7 @@ LOCK_NAME = "distroless.lock"
 OUTPUT_NAME = "distroless-out"
 
 _LONGEST_TIMEOUT = 3600  # seconds
-_SECRET = ("headers",)  # keys whose values are never shown
+_SECRET = ("headers", "signing_key", "trusted_keys")  # keys whose values are never shown
 _EXAMPLES = {"suites": '"trixie"', "components": '"main"', "architectures": '"amd64"'}
 _FILE = re.compile(r"[A-Za-z0-9._-]*[A-Za-z0-9_-][A-Za-z0-9._-]*")
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
@@ -49,7 +50,14 @@ _TABLES: Mapping[str, Mapping[str, type]] = {
         "keyring": str,
         "pins": dict,
     },
-    "cache": {**_SERVER, "path": str, "upload": bool, "required": bool},
+    "cache": {
+        **_SERVER,
+        "path": str,
+        "upload": bool,
+        "required": bool,
+        "signing_key": str,
+        "trusted_keys": list,
+    },
     "execution": {
         **_SERVER,
         "strategy": str,
@@ -200,7 +208,25 @@ def _remote(text: str, root: Path, fields: Mapping[str, Any], table: str = "cach
         ca=file("ca"),
         certificate=file("certificate"),
         key=file("key"),
+        trusted=_trusted(text, fields["trusted_keys"]) if "trusted_keys" in fields else None,
+        signing_key_file=file("signing_key"),
     )
+
+
+def _trusted(text: str, keys: Sequence[str]) -> tuple[PublicKey, ...]:
+    """Read "trusted_keys" in [cache]; a message does not repeat one, which may be a secret key by mistake."""
+    found: dict[str, PublicKey] = {}
+    for number, each in enumerate(keys, 1):
+        doing = f'read key {number} of "trusted_keys" in [cache]'
+        at = _place(text, "trusted_keys", "cache")
+        try:
+            key = PublicKey.parse(each, doing)
+        except FormatError as error:
+            raise ConfigError(doing, error.cause, at=at, hint=error.hint) from error
+        if found.setdefault(key.name, key) != key:
+            cause = f'another key is called "{key.name}", and a signature says only the name'
+            raise ConfigError(doing, cause, at=at)
+    return tuple(found.values())
 
 
 def _execution(text: str, root: Path, fields: Mapping[str, Any]) -> RemoteExecution:

@@ -3,13 +3,14 @@
 Going in: results of ours, or messages of anybody's. Going out: messages, or results that are whole: the action ended
 well and made each declared output and nothing else. An output is an ``OutputFile`` under its name; one that is a tree
 is the file of its archive. The auxiliary metadata say whose result it is, so that one that has come to stand under
-another action's key is found out, and the version of the code that made it. Source: ``ActionResult`` in
+another action's key is found out, the version of the code that made it, and who signed it. Source: ``ActionResult`` in
 ``remote_execution.proto``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import replace
 
 from distroless_rules.errors import FormatError
 from distroless_rules.storage import wire
@@ -22,13 +23,17 @@ from distroless_rules.storage.messages import (
     Timestamp,
 )
 from distroless_rules.storage.services import GetActionResultRequest
+from distroless_rules.storage.signatures import Signer
 from distroless_rules.storage.store import ActionResult as Result
 from distroless_rules.values.digest import Digest
 
-__all__ = ["blobs", "dump", "load"]
+__all__ = ["blobs", "dump", "load", "signatures"]
 
 _STRING = "type.googleapis.com/google.protobuf.StringValue"  # its field 1 is the text, as Property's is
 _ACTION = "type.googleapis.com/build.bazel.remote.execution.v2.GetActionResultRequest"  # which names an action
+_PROPERTY = "type.googleapis.com/build.bazel.remote.execution.v2.Platform.Property"
+_SIGNATURE = "distroless-rules signature"  # the name of a property
+_CODE = 100  # characters of the version of code
 _LONGEST = 4096  # bytes of a path, as in Linux
 _NOTHING = "keep a result in the shared cache"
 
@@ -38,12 +43,13 @@ def blobs(result: Result) -> set[Digest]:
     return {*result.outputs.values(), *([result.printed] if result.printed else [])}
 
 
-def dump(key: Digest, result: Result) -> ActionResult:
+def dump(key: Digest, result: Result, signer: Signer | None = None) -> ActionResult:
     """Give the message that keeps a result.
 
     Args:
         key: the digest of its action.
         result: what the action made.
+        signer: signs it; None: it is not signed.
 
     Raises:
         FormatError: if the name of an output is not a relative path that every machine can have.
@@ -51,6 +57,8 @@ def dump(key: Digest, result: Result) -> ActionResult:
     for name in result.outputs:
         if cause := _unclean(name):
             raise FormatError(_NOTHING, f"{cause}: {name[:100]!a}")
+    result = replace(result, code=result.code[:_CODE])
+    signed = [Property(_SIGNATURE, signer.sign(key, result))] if signer is not None else []
     seconds, milliseconds = divmod(result.milliseconds, 1000)
     return ActionResult(
         output_files=tuple(OutputFile(name, result.outputs[name]) for name in sorted(result.outputs)),
@@ -61,6 +69,7 @@ def dump(key: Digest, result: Result) -> ActionResult:
             auxiliary_metadata=(
                 AnyMessage(_STRING, wire.encode(Property(name=result.code))),
                 AnyMessage(_ACTION, wire.encode(GetActionResultRequest(action_digest=key))),
+                *(AnyMessage(_PROPERTY, wire.encode(each)) for each in signed),
             ),
         ),
     )
@@ -105,6 +114,20 @@ def load(key: Digest, message: ActionResult, names: Collection[str], doing: str)
     return Result(outputs, _milliseconds(metadata), _code(metadata), message.stdout_digest)
 
 
+def signatures(message: ActionResult) -> list[str]:
+    """Give the signatures that came with a result, each of which may be anything: ``signatures`` checks them."""
+    found = []
+    for each in (message.execution_metadata or ExecutedActionMetadata()).auxiliary_metadata:
+        if each.type_url == _PROPERTY:
+            try:
+                said = wire.decode(Property, each.value)
+            except FormatError:
+                continue  # others may put there what they like
+            if said.name == _SIGNATURE:
+                found.append(said.value)
+    return found
+
+
 def _unclean(path: str) -> str:
     """Say what is wrong with a path, ``""``: nothing."""
     if not path or path.startswith("/") or not path.isprintable() or len(path.encode("utf-8", "replace")) > _LONGEST:
@@ -126,7 +149,7 @@ def _code(metadata: ExecutedActionMetadata) -> str:
     for each in metadata.auxiliary_metadata:
         if each.type_url == _STRING:
             try:
-                return wire.decode(Property, each.value).name[:100]
+                return wire.decode(Property, each.value).name[:_CODE]
             except FormatError:
                 return ""  # it is only told to people
     return ""

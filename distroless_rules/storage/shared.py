@@ -20,7 +20,9 @@ from distroless_rules.storage import results
 from distroless_rules.storage.disk import DiskStore
 from distroless_rules.storage.faults import Code, RemoteError
 from distroless_rules.storage.remote import Bounded, Remote
+from distroless_rules.storage.signatures import Signer
 from distroless_rules.storage.store import ActionResult, BlobSink, MissingBlobError
+from distroless_rules.storage.trust import Trust
 from distroless_rules.storage.uploads import Uploads
 from distroless_rules.values.digest import EMPTY, Digest
 
@@ -35,8 +37,9 @@ class SharedStore:
     Args:
         local: what is on this machine.
         remote: what others share; closed with this.
-        accept: whether what it holds is used.
+        trust: which results of it count.
         upload: whether what this machine makes is sent there.
+        signer: signs that.
         required: whether an error of it is an error, and not a warning.
         warn: is told, from any thread, of each kind of error once.
 
@@ -49,14 +52,15 @@ class SharedStore:
         local: DiskStore,
         remote: Remote,
         *,
-        accept: bool = True,
+        trust: Trust | None = None,
         upload: bool = False,
+        signer: Signer | None = None,
         required: bool = False,
         warn: Callable[[str], object],
     ) -> None:
         self.local = local
         self._remote = remote
-        self._accept = accept
+        self._trust = trust or Trust()
         self._required = required
         self._warn = warn
         self._lock = threading.Lock()
@@ -66,7 +70,7 @@ class SharedStore:
         self._flights: dict[Digest, threading.Event] = {}
         self._told: set[tuple[Code, str]] = set()
         self._error: RemoteError | None = None
-        self._uploads = Uploads(remote, local, self._failed) if upload else None
+        self._uploads = Uploads(remote, local, self._failed, signer) if upload else None
 
     @property
     def corrupt(self) -> int:
@@ -156,7 +160,7 @@ class SharedStore:
     def get(self, key: str) -> ActionResult | None:
         """Give the result kept here under ``key`` (see ``ActionCache.get``)."""
         result = self.local.get(key)
-        if result is not None and self._accept:
+        if result is not None and self._trust.accept:
             with self._lock:
                 self._named |= results.blobs(result) - self._promised - self._broken
         return result
@@ -166,7 +170,7 @@ class SharedStore:
         self.local.put(key, result)
 
     def seek(self, key: Digest, names: Collection[str]) -> ActionResult | None:
-        """Give the result that the shared cache keeps under an action's digest, if it is whole; keep it here.
+        """Give the result that the shared cache keeps under an action's digest, if it is whole and counts, and keep it.
 
         Args:
             key: the digest of the action.
@@ -175,13 +179,16 @@ class SharedStore:
         Raises:
             RemoteError: if the shared cache is required and cannot be asked.
         """
-        if not self._accept:
+        if not self._trust.accept:
             return None
         try:
             message = self._remote.find(key)
             if message is None:
                 return None
-            result = results.load(key, message, names, f"use a result of {self._remote.shown}")
+            whole = results.load(key, message, names, f"use a result of {self._remote.shown}")
+            result = self._trust.judged(key, whole, results.signatures(message))
+            if result is None:
+                return None
             named = results.blobs(result)
             if named & self._broken:
                 return None

@@ -20,6 +20,8 @@ from distroless_rules.errors import FormatError, StorageError, TrustError
 from distroless_rules.values.digest import Digest
 
 __all__ = [
+    "HERE",
+    "NOBODY",
     "ActionCache",
     "ActionResult",
     "BlobSink",
@@ -33,6 +35,8 @@ __all__ = [
     "load_result",
 ]
 
+HERE = ""
+NOBODY = "nobody"
 _CHUNK = 1 << 20  # bytes read at a time when a stream is stored
 
 
@@ -70,6 +74,8 @@ class ActionResult:
         code: the version of the code that performed it.
         printed: what the command of a run action printed, if it printed anything.
         origin: whence this build has it.
+        voucher: who vouches for it: ``HERE``, which made it or had it made; the public key that was seen to have
+            signed it; or of one that was found elsewhere and not looked at so, ``NOBODY``.
     """
 
     outputs: Mapping[str, Digest]
@@ -77,6 +83,7 @@ class ActionResult:
     code: str = ""
     printed: Digest | None = None
     origin: Origin = field(default=Origin.HERE, compare=False)
+    voucher: str = HERE
 
 
 class BlobSink(Protocol):
@@ -181,12 +188,13 @@ def dump_result(key: str, result: ActionResult) -> bytes:
     """Write a result as one line of checksum and one of JSON; damage and a wrong key show on reading."""
     outputs = {name: [digest.hash, digest.size] for name, digest in result.outputs.items()}
     printed = [result.printed.hash, result.printed.size] if result.printed else None
-    body = json.dumps([key, outputs, result.milliseconds, result.code, printed], separators=(",", ":")).encode()
+    row = [key, outputs, result.milliseconds, result.code, printed, result.voucher]
+    body = json.dumps(row, separators=(",", ":")).encode()
     return b"%s\n%s\n" % (hashlib.sha256(body).hexdigest().encode(), body)
 
 
 def load_result(key: str, data: bytes) -> ActionResult:
-    """Read what ``dump_result`` wrote for ``key``.
+    """Read what ``dump_result`` wrote for ``key``; nobody vouches for one that does not say who does.
 
     Raises:
         FormatError: if it is anything else.
@@ -195,9 +203,11 @@ def load_result(key: str, data: bytes) -> ActionResult:
     if end != b"\n" or hashlib.sha256(body).hexdigest().encode() != check:
         raise FormatError(f"read the action result {key}", "it is damaged")
     try:
-        kept, outputs, milliseconds, code, printed = json.loads(body)
+        kept, outputs, milliseconds, code, printed, *voucher = json.loads(body)
         made = {name: Digest(*digest) for name, digest in outputs.items()}
-        result = ActionResult(made, milliseconds, code, Digest(*printed) if printed else None)
+        said = Digest(*printed) if printed else None
+        (who,) = map(str, voucher or [NOBODY])
+        result = ActionResult(made, milliseconds, code, said, voucher=who)
     except (ValueError, TypeError, AttributeError) as error:
         raise FormatError(f"read the action result {key}", f"it is not one of ours: {error}") from error
     if kept != key:

@@ -17,8 +17,9 @@ from distroless_rules.storage import results
 from distroless_rules.storage.faults import Code, RemoteError
 from distroless_rules.storage.messages import ActionResult
 from distroless_rules.storage.remote import Remote
+from distroless_rules.storage.signatures import Signer
+from distroless_rules.storage.store import HERE, LocalStore
 from distroless_rules.storage.store import ActionResult as Result
-from distroless_rules.storage.store import LocalStore
 from distroless_rules.values.digest import Digest
 
 __all__ = ["Uploads"]
@@ -43,9 +44,17 @@ class Uploads:
         remote: the shared cache.
         local: holds the blobs.
         failed: is told of each error.
+        signer: signs what this machine vouches for.
     """
 
-    def __init__(self, remote: Remote, local: LocalStore, failed: Callable[[RemoteError], object]) -> None:
+    def __init__(
+        self,
+        remote: Remote,
+        local: LocalStore,
+        failed: Callable[[RemoteError], object],
+        signer: Signer | None = None,
+    ) -> None:
+        self._signer = signer
         self._remote = remote
         self._local = local
         self._failed = failed
@@ -60,7 +69,7 @@ class Uploads:
         if self._dropping:
             return
         try:
-            job = _Job(key, result, results.dump(key, result))
+            job = _Job(key, result, results.dump(key, result, self._signer if result.voucher == HERE else None))
         except FormatError:
             return
         self._queue.put(job)

@@ -11,12 +11,14 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from distroless_rules.errors import ConfigError
+from distroless_rules.values.signing_key import PublicKey
 
 __all__ = ["NO_OPTIONS", "NO_REMOTE", "RemoteCache", "RemoteOptions", "chosen", "same_server", "with_address"]
 
 _ON = ("1", "true", "yes", "on")
 _OFF = ("0", "false", "no", "off", "")
 _PREFIX = "DISTROLESS_REMOTE_"
+_SIGNING_KEY = "DISTROLESS_SIGNING_KEY"
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,9 @@ class RemoteCache:
         ca: a file of certificates in place of the system's.
         certificate: the client's certificate.
         key: its private key.
+        trusted: the keys one of which must have signed a result for it to be used; None: no signature is asked for.
+        signing_key: the key that signs what is sent, as text.
+        signing_key_file: a file that holds it.
     """
 
     address: str = ""
@@ -52,6 +57,9 @@ class RemoteCache:
     ca: Path | None = None
     certificate: Path | None = None
     key: Path | None = None
+    trusted: tuple[PublicKey, ...] | None = None
+    signing_key: str = field(default="", repr=False)
+    signing_key_file: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -63,6 +71,7 @@ class RemoteOptions:
     accept: bool | None = None
     required: bool | None = None
     headers: tuple[str, ...] = field(default=(), repr=False)
+    signing_key_file: Path | None = None
 
 
 NO_REMOTE = RemoteCache()
@@ -85,6 +94,7 @@ def chosen(file: RemoteCache, environment: Mapping[str, str], options: RemoteOpt
         required=_switch(environment, "REQUIRED", found.required),
         token=environment.get(f"{_PREFIX}TOKEN", "") or found.token,
     )
+    found = _signing(found, environment, options)
     found = with_address(found, options.address, "--remote-cache")
     headers = dict(found.headers)
     for text in options.headers:
@@ -99,6 +109,18 @@ def chosen(file: RemoteCache, environment: Mapping[str, str], options: RemoteOpt
         required=found.required if options.required is None else options.required,
         headers=tuple(headers.items()),
     )
+
+
+def _signing(found: RemoteCache, environment: Mapping[str, str], options: RemoteOptions) -> RemoteCache:
+    """Take the key from where it is said last: the option, the environment, the file."""
+    file, text = environment.get(f"{_SIGNING_KEY}_FILE", ""), environment.get(_SIGNING_KEY, "")
+    if options.signing_key_file is not None:
+        return replace(found, signing_key="", signing_key_file=options.signing_key_file)
+    if text and file:
+        raise ConfigError(f"read {_SIGNING_KEY}", f"{_SIGNING_KEY}_FILE is set too", hint="set one of the two")
+    if text:
+        return replace(found, signing_key=text, signing_key_file=None)
+    return replace(found, signing_key_file=Path(file).absolute()) if file else found
 
 
 def with_address(before: RemoteCache, address: str | None, source: str) -> RemoteCache:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from distroless_rules.storage.signatures import generate
 from tests.support import engines
 from tests.support.command import Commands, Ran
 
@@ -103,6 +104,20 @@ def test_two_workspaces_on_one_engine(engine: str, near: tuple[Commands, str], t
     assert ", 4 remote hits, " in second.err
     assert "run remotely" not in second.err
     assert digest(first) == digest(second) == near[1]
+
+
+def test_where_results_must_be_signed_an_engine_runs_all_again(
+    engine: str, near: tuple[Commands, str], tmp_path: Path
+) -> None:
+    another(near, tmp_path / "first").run("build", "//...", f"--remote-executor={engine}")
+    settings = f'{FILES["distroless.toml"]}\n[cache]\ntrusted_keys = ["{generate("ci-1").public}"]\n'
+    for number, words in enumerate(((), ("--noremote_accept",))):
+        commands = another(near, tmp_path / f"release {number}")
+        commands.write({"distroless.toml": FILES["distroless.toml"] if words else settings})
+        ran = commands.run("build", "//...", f"--remote-executor={engine}", *words)
+        assert ran.status == 0, ran.err
+        assert "(4 on the engine, 0 remembered there)" in ran.err
+        assert digest(ran) == near[1]
 
 
 def test_both_ways_at_once(engine: str, near: tuple[Commands, str], tmp_path: Path) -> None:

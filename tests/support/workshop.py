@@ -45,9 +45,12 @@ from distroless_rules.storage.disk import DiskStore
 from distroless_rules.storage.endpoint import Identity, parse
 from distroless_rules.storage.remote_grpc import GrpcCache
 from distroless_rules.storage.shared import SharedStore
+from distroless_rules.storage.signatures import Signer
 from distroless_rules.storage.store import copy_in
+from distroless_rules.storage.trust import Trust
 from distroless_rules.tools.tool import Tool, Workbench
 from distroless_rules.values.digest import Digest
+from distroless_rules.values.signing_key import PublicKey, SecretKey
 
 __all__ = ["JOIN", "Build", "Open", "Workshop", "action", "join", "locked", "out", "source", "tools_with", "write_out"]
 
@@ -172,6 +175,9 @@ class Workshop:
         upload: whether what is made is sent there.
         seconds: how long a small call to it may take.
         warnings: what it was warned of.
+        key: signs what is sent there.
+        trusted: whose signatures results of it must have; None: anybody's, and none will do.
+        accept: whether results of it count.
     """
 
     folder: Path
@@ -184,6 +190,9 @@ class Workshop:
     upload: bool = False
     seconds: float = 30
     warnings: list[str] = field(default_factory=list)
+    key: SecretKey | None = None
+    trusted: Sequence[PublicKey] | None = None
+    accept: bool = True
 
     @property
     def root(self) -> Path:
@@ -206,7 +215,9 @@ class Workshop:
     def open(self) -> Iterator[Open]:
         """Open store, sources, pool and executors."""
         with DiskStore(self.cache) as local, Pool(self.jobs) as pool, ExitStack() as closing:
-            shared = closing.enter_context(self._shared(local)) if self.remote else None
+            trust = Trust(self.trusted, self.accept)
+            closing.callback(self._refused, trust)
+            shared = closing.enter_context(self._shared(local, trust)) if self.remote else None
             store = shared or local
             sources = Sources(self.root, table_path(self.cache, self.root))
             supply = Supply(store, sources, _Mirror(self.mirror, store))
@@ -214,15 +225,21 @@ class Workshop:
             commands: Executor = RunExecutor(self.cache, supply, store, pool.check, trees, keep=self.keep)
             with ExitStack() as stack:
                 if self.engine:
-                    commands = stack.enter_context(_remote(self.engine, supply, store, pool))
+                    commands = stack.enter_context(_remote(self.engine, supply, store, pool, trust.everybody))
                 tools = ToolExecutor(self.tools, supply, store, pool, trees)
-                executor = Cached(ByKind(tools, commands), store, store, frozenset(), shared)
+                executor = Cached(ByKind(tools, commands), store, store, frozenset(), shared, trust)
                 yield Open(local, sources, supply, pool, executor, shared)
 
+    def _refused(self, trust: Trust) -> None:
+        if refused := trust.refused():
+            self.warnings.append(f"warning: {refused}")
+
     @contextmanager
-    def _shared(self, local: DiskStore) -> Iterator[SharedStore]:
+    def _shared(self, local: DiskStore, trust: Trust) -> Iterator[SharedStore]:
         remote = connect(parse(self.remote, Identity()), self.seconds)
-        shared = SharedStore(local, remote, upload=self.upload, warn=self.warnings.append)
+        signer = Signer(self.key, "sign") if self.key else None
+        upload, warn = self.upload, self.warnings.append
+        shared = SharedStore(local, remote, trust=trust, upload=upload, signer=signer, warn=warn)
         try:
             yield shared
         finally:
@@ -289,12 +306,13 @@ def _made(
 
 
 @contextmanager
-def _remote(address: str, supply: Supply, store: DiskStore, pool: Pool) -> Iterator[RemoteExecutor]:
+def _remote(address: str, supply: Supply, store: DiskStore, pool: Pool, remembering: bool) -> Iterator[RemoteExecutor]:
     endpoint = parse(address, Identity())
     cache = GrpcCache(endpoint, 10)
     try:
         engine, roots = GrpcEngine(cache, endpoint.path), Roots(store, store)
-        yield RemoteExecutor(engine, Uploads(engine, store, roots), supply, store, roots, pool.check)
+        uploads = Uploads(engine, store, roots)
+        yield RemoteExecutor(engine, uploads, supply, store, roots, pool.check, remembering=remembering)
     finally:
         cache.close()
 
