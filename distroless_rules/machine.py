@@ -14,7 +14,7 @@ from distroless_rules.actions.analysed import Analysis
 from distroless_rules.engines import open_engine
 from distroless_rules.errors import Interrupted, MissingError
 from distroless_rules.execution import events
-from distroless_rules.execution.cached import Cached
+from distroless_rules.execution.cached import Cached, Forgetful
 from distroless_rules.execution.cancelling import Cancels
 from distroless_rules.execution.kinds import ByKind
 from distroless_rules.execution.limited import Limited
@@ -46,6 +46,7 @@ class Machine:
         listener: is told what happens.
         sandbox_debug: whether the sandbox of an action that fails stays.
         again: actions that are performed though their results are known.
+        remember: whether results count that are known, and those are kept that are made.
 
     Attributes:
         store: the blobs and action results on this machine's disk, and those of the shared cache behind it.
@@ -61,6 +62,7 @@ class Machine:
         *,
         sandbox_debug: bool = False,
         again: Container[Action] = frozenset(),
+        remember: bool = True,
     ) -> None:
         self._project = project
         local = DiskStore(project.cache)
@@ -86,7 +88,8 @@ class Machine:
         self._engines = open_engine(project, commands, self.supply, self.store, cancels, listener, again, remembering)
         chosen = self._engines.executor if self._engines else commands
         kinds = ByKind(Limited(tools, near.jobs) if elsewhere else tools, chosen)
-        self.executor = Cached(kinds, self.store, self.store, again, self._shared, keys(project), self._trust)
+        results = self.store if remember else Forgetful()
+        self.executor = Cached(kinds, results, self.store, again, self._shared, keys(project), self._trust)
 
     def execute(self, analysis: Analysis, keep_going: bool) -> Outcome:
         """Make everything that the targets asked for consist of.

@@ -59,11 +59,13 @@ ARROWS = {
     "accounting": "errors values oci sbom execution project build",
     "unreached": "errors values execution project build",
     "checking": "errors values actions deb closure oci policy execution project machine build",
+    "verifying": "errors values actions storage execution project outputs state machine build",
     "why": "errors values loading targets actions deb execution project machine build",
     "testing": "errors values actions storage execution project outputs state machine build",
     "cli": (
         "__init__ errors values loading targets actions storage deb oci comparing anatomy policy execution"
-        " analyzing project asking outputs logs machine explaining build accounting unreached checking why testing"
+        " analyzing project asking outputs logs machine explaining build accounting unreached checking verifying why"
+        " testing"
     ),
     "__main__": "cli",
 }

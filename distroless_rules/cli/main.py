@@ -26,6 +26,7 @@ _VERBS = {
     "plan": "Show the stages of an image and what is cached of them.",
     "why": "Show how a file or deb came into an image.",
     "explain": "Show why a digest is not that of the build before.",
+    "verify": "Make targets again without any cache and compare.",
     "inspect": "Show what is in an image.",
     "diff": "Show what two images differ in.",
     "sbom": "Account for everything in an image: SPDX or CycloneDX.",

@@ -14,7 +14,18 @@ from distroless_rules.storage.store import ActionCache, ActionResult, BlobStore,
 from distroless_rules.storage.trust import Trust
 from distroless_rules.values.digest import Digest
 
-__all__ = ["Cached"]
+__all__ = ["Cached", "Forgetful"]
+
+
+class Forgetful:
+    """A cache that knows nothing (see ``ActionCache``)."""
+
+    def get(self, key: str) -> ActionResult | None:
+        """Give nothing."""
+        return None
+
+    def put(self, key: str, result: ActionResult) -> None:
+        """Keep nothing."""
 
 
 class Cached:
