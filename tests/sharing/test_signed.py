@@ -82,7 +82,7 @@ def test_a_key_is_made_and_used_to_its_end(server: Liar, tmp_path: Path) -> None
 
     release = workspace(tmp_path / "release", f'remote = "{server.address}"\ntrusted_keys = ["{public}"]')
     ran = build(release)
-    assert "1 from the shared cache" in ran.err
+    assert "1 remote hit," in ran.err
     assert not warnings(ran)
 
     other = workspace(tmp_path / "other", f'remote = "{server.address}"\ntrusted_keys = ["{OTHER.public}"]')
@@ -91,7 +91,7 @@ def test_a_key_is_made_and_used_to_its_end(server: Liar, tmp_path: Path) -> None
     assert warnings(ran) == [
         'warning: cannot use 1 result that others made: 1 is signed by "ci-2026"; see "trusted_keys" in [cache]'
     ]
-    assert "1 run" in ran.err
+    assert "1 run locally" in ran.err
 
 
 def test_a_key_is_never_written_over(tmp_path: Path) -> None:
@@ -215,16 +215,16 @@ def test_a_builder_whose_results_it_would_not_take_itself_is_told(server: Liar, 
 def test_what_stands_from_others_results_does_not_stand_where_none_count(server: Liar, tmp_path: Path) -> None:
     assert build(workspace(tmp_path / "first", f'remote = "{server.address}"\nupload = true')).status == 0
     commands = workspace(tmp_path / "second", f'remote = "{server.address}"')
-    assert "1 from the shared cache" in build(commands).err
+    assert "1 remote hit," in build(commands).err
     assert "up to date" in build(commands).err
-    assert "1 run" in build(commands, "--noremote_accept").err
+    assert "1 run locally" in build(commands, "--noremote_accept").err
     assert "up to date" in build(commands, "--noremote_accept").err
 
     third = workspace(tmp_path / "third", f'remote = "{server.address}"')
-    assert "1 from the shared cache" in build(third).err
+    assert "1 remote hit," in build(third).err
     third.write({"distroless.toml": f'[workspace]\nname = "w"\n[cache]\ntrusted_keys = ["{KEY.public}"]\n'})
     ran = build(third)
-    assert "1 run" in ran.err
+    assert "1 run locally" in ran.err
     assert "1 is kept here from builds that trusted others" in ran.err
 
 
