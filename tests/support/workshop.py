@@ -227,7 +227,7 @@ class Workshop:
                 if self.engine:
                     commands = stack.enter_context(_remote(self.engine, supply, store, pool, trust.everybody))
                 tools = ToolExecutor(self.tools, supply, store, pool, trees)
-                executor = Cached(ByKind(tools, commands), store, store, frozenset(), shared, trust)
+                executor = Cached(ByKind(tools, commands), store, store, frozenset(), shared, trust=trust)
                 yield Open(local, sources, supply, pool, executor, shared)
 
     def _refused(self, trust: Trust) -> None:
