@@ -6,6 +6,7 @@ Nothing is done twice: when nothing that the last build of the same request look
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -79,13 +80,18 @@ def build(project: Project, request: Request, options: Options, listener: events
     Raises:
         DistrolessError: whatever keeps it from being built; the last outputs stay as they were.
     """
+    begun = time.monotonic()
     stamp = state.Stamp(project, request)
     results = stamp.unchanged()
+    looked = events.Phase("look for changes", begun, time.monotonic())
     if results is not None:
+        listener(looked)
+        listener(events.Configured(tuple((result.label, result.rule) for result in results)))
         return Built(results, None, warnings=stamp.warnings)
     from distroless_rules.logs.journal import Journal
 
-    with Journal(project, request, "build", listener) as journal:
+    with Journal(project, request, "build", listener, begun) as journal:
+        journal.listen(looked)
         analysis = stamp.analysis()
         if analysis is None:
             analysis, seen = analysed(project, request, options, journal.listen)
@@ -98,11 +104,12 @@ def _built(project: Project, analysis: Analysis, stamp: state.Stamp, options: Op
     from distroless_rules import warned
     from distroless_rules.machine import Machine
 
+    journal.listen(events.Configured(tuple((str(wanted.label), wanted.rule) for wanted in analysis.wanted)))
     complete: list[Wanted] = []
     results: tuple[outputs.Result, ...] = ()
     with Machine(project, options.jobs, journal.listen, sandbox_debug=options.sandbox_debug) as machine:
         try:
-            outcome, placed, complete, results = _made(project, machine, analysis, options.keep_going)
+            outcome, placed, complete, results = _made(project, machine, analysis, options.keep_going, journal.listen)
         finally:
             journal.gather(machine.executor, machine.supply, stamp.declared, complete, results)
         failures = tuple(failure.error for failure in outcome.failures)
@@ -118,7 +125,7 @@ def _built(project: Project, analysis: Analysis, stamp: state.Stamp, options: Op
 
 
 def _made(
-    project: Project, machine: Machine, analysis: Analysis, keep_going: bool
+    project: Project, machine: Machine, analysis: Analysis, keep_going: bool, listener: events.Listener
 ) -> tuple[Outcome, outputs.Outputs, list[Wanted], tuple[outputs.Result, ...]]:
     """Execute, and put outputs in place; what vanishes from a cache in between is made again."""
     from distroless_rules.execution.outcome import Diverged
@@ -142,12 +149,16 @@ def _made(
         placed = outputs.Outputs(project.outputs, outcome.digests, machine.store)
         complete = [w for w in analysis.wanted if all(a in outcome.digests for a in outputs.artifacts(w))]
         machine.store.bring(outcome.digests[a] for w in complete for a in outputs.artifacts(w))
+        begun = time.monotonic()
         try:
-            return outcome, placed, complete, tuple(map(placed.place, complete))
+            results = tuple(map(placed.place, complete))
         except MissingBlobError:
             tries -= 1
             if not tries:
                 raise
+        else:
+            listener(events.Phase("put in place", begun, time.monotonic()))
+            return outcome, placed, complete, results
 
 
 def analysed(
@@ -156,7 +167,9 @@ def analysed(
     """Load and analyse, locking first where that is needed; give the analysis and what was looked at."""
     from distroless_rules.actions.evaluate import evaluate
 
+    begun = time.monotonic()
     lock = project.lock_for_build(options.locked)
+    listener(events.Phase("lock", begun, time.monotonic()))
     try:
         evaluated = evaluate(project.workspace, lock, request, project.engine, _warm_up)
     except StaleLockError as error:

@@ -78,6 +78,7 @@ def open_engine(
     from distroless_rules.execution.engine import GrpcEngine
 
     cache = GrpcCache(endpoint, settings.server.seconds, metadata())
+    cache.traffic.told = lambda *call: listener(events.RemoteCall(*call))
     engine = GrpcEngine(cache, endpoint.path, settings.priority)
     roots = Roots(store, store)
     remote = RemoteExecutor(

@@ -6,6 +6,7 @@ A build with nothing to do does not import this; one that evaluates BUILD files 
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Container
 
 from distroless_rules import outputs
@@ -67,7 +68,7 @@ class Machine:
         self._project = project
         local = DiskStore(project.cache)
         self._trust = Trust(project.remote.trusted, project.remote.accept)
-        self._shared = open_shared(project, local, self._trust)
+        self._shared = open_shared(project, local, self._trust, lambda *call: listener(events.RemoteCall(*call)))
         self.store = self._shared or local
         self._listener = listener
         self._sources = Sources(project.root, table_path(project.cache, project.root))
@@ -98,6 +99,7 @@ class Machine:
             Interrupted, StorageError, InternalError: see ``execution.scheduler.execute``.
         """
         wanted = list(dict.fromkeys(a for target in analysis.wanted for a in outputs.artifacts(target)))
+        begun = time.monotonic()
         outcome = execute(
             analysis.actions,
             wanted,
@@ -108,6 +110,7 @@ class Machine:
             listener=self._listener,
             seek=self.executor.seek if self._shared else None,
         )
+        self._listener(events.Phase("execute", begun, time.monotonic()))
         self._sources.save()
         for failure in outcome.failures:
             if failure.action is not None and isinstance(failure.error, MissingError):

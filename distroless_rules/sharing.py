@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 
 from distroless_rules import __version__
 from distroless_rules.project import Project
@@ -21,13 +22,16 @@ __all__ = ["endpoint_of", "metadata", "open_shared"]
 _METADATA = "build.bazel.remote.execution.v2.requestmetadata-bin"
 
 
-def open_shared(project: Project, local: DiskStore, trust: Trust) -> SharedStore | None:
+def open_shared(
+    project: Project, local: DiskStore, trust: Trust, told: Callable[[str, float, float], object] | None = None
+) -> SharedStore | None:
     """Give the local store with the shared cache behind it; None if none is named.
 
     Args:
         project: the workspace, and what is said about a shared cache.
         local: the store of this machine.
         trust: which results of the shared cache count.
+        told: is told of each call to the server (see ``Traffic``).
 
     Raises:
         ConfigError: if its address, a certificate, a token or the key that signs is wrong.
@@ -37,6 +41,7 @@ def open_shared(project: Project, local: DiskStore, trust: Trust) -> SharedStore
         return None
     signer = _signer(project) if settings.upload else None
     remote = connect(endpoint_of(settings), settings.seconds, metadata())
+    remote.traffic.told = told
     return SharedStore(
         local,
         remote,

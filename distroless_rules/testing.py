@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
@@ -29,6 +30,7 @@ from distroless_rules.values.request import Request
 
 if TYPE_CHECKING:
     from distroless_rules.execution.outcome import Outcome
+    from distroless_rules.logs.journal import Journal
     from distroless_rules.machine import Machine
 
 __all__ = ["How", "Tested", "Tests", "Verdict", "test"]
@@ -87,11 +89,23 @@ class Tested:
 
 @dataclass(frozen=True)
 class Tests:
-    """All runs, in the order of their labels, and what else failed: what kept tests from being built."""
+    """How tests ended.
+
+    Attributes:
+        tested: all runs, in the order of their labels.
+        failures: what else failed: what kept tests from being built.
+        messages: what BUILD files printed.
+        counts: how many actions ended how.
+        traffic: how many bytes went to the shared cache and the engine, and came from them.
+        warnings: what images were built with and say nothing, as ``warned`` has it.
+    """
 
     tested: tuple[Tested, ...]
     failures: tuple[DistrolessError, ...]
     messages: tuple[str, ...]
+    counts: events.Counts
+    traffic: tuple[int, int]
+    warnings: tuple[str, ...]
 
     @property
     def passed(self) -> bool:
@@ -116,15 +130,28 @@ def test(project: Project, request: Request, options: Options, how: How, listene
         RequestError: if there is none.
         DistrolessError: whatever keeps BUILD files from being evaluated, or all from being built.
     """
-    stamp = state.Stamp(project, request, "test")
-    analysis = stamp.analysis()
-    if analysis is None:
-        analysis, seen = analysed(project, request, options)
-        stamp.looked_at(seen, analysis)
-    stamp.save((), {})
-    runs = list(_runs(analysis, how))
-    if not runs:
-        raise RequestError("test " + " ".join(map(str, request.patterns)), "there is no test among these targets")
+    from distroless_rules.logs.journal import Journal
+
+    with Journal(project, request, "test", listener, time.monotonic(), tuple(how.environment)) as journal:
+        stamp = state.Stamp(project, request, "test")
+        analysis = stamp.analysis()
+        if analysis is None:
+            analysis, seen = analysed(project, request, options, journal.listen)
+            stamp.looked_at(seen, analysis)
+        stamp.save((), {})
+        runs = list(_runs(analysis, how))
+        if not runs:
+            raise RequestError("test " + " ".join(map(str, request.patterns)), "there is no test among these targets")
+        return _tested(
+            project, replace(_analysis(analysis, runs), declared=stamp.declared), runs, options, how, journal
+        )
+
+
+def _tested(
+    project: Project, analysis: Analysis, runs: list[_Run], options: Options, how: How, journal: Journal
+) -> Tests:
+    """Run tests, and what they need; ``analysis`` is of them alone."""
+    from distroless_rules import warned
     from distroless_rules.machine import Machine
 
     endings: dict[Action, tuple[events.Ending, int]] = {}
@@ -132,13 +159,19 @@ def test(project: Project, request: Request, options: Options, how: How, listene
     def listen(event: events.Event) -> None:
         if isinstance(event, events.ActionFinished):
             endings[event.action] = event.ending, event.milliseconds
-        listener(event)
+        journal.listen(event)
 
+    journal.listen(events.Configured(tuple(dict.fromkeys((run.label, "test") for run in runs))))
     again = frozenset(run.action for run in runs) if how.again else frozenset()
     debug = options.sandbox_debug
     with Machine(project, options.jobs, listen, sandbox_debug=debug, again=again) as machine:
-        outcome = machine.execute(_analysis(analysis, runs), keep_going=True)
+        try:
+            outcome = machine.execute(analysis, keep_going=True)
+        finally:
+            journal.gather(machine.executor, machine.supply, analysis.declared)
         tested = tuple(_judged(run, outcome, endings, project, machine) for run in runs)
+        warnings = warned.warnings(analysis, outcome.made, machine.store)
+    journal.traffic = machine.traffic
     ours = {run.action for run in runs}
     failures = []
     for failure in outcome.failures:
@@ -146,7 +179,8 @@ def test(project: Project, request: Request, options: Options, how: How, listene
             if failure.action is not None and failure.error.at is None:
                 failure.error.at = analysis.places.get(failure.action.owner)
             failures.append(failure.error)
-    return Tests(tested, tuple(failures), analysis.messages)
+    journal.failed = outcome.failures[0].error if outcome.failures else None
+    return Tests(tested, tuple(failures), analysis.messages, outcome.counts, machine.traffic, warnings)
 
 
 def _runs(analysis: Analysis, how: How) -> Iterator[_Run]:
@@ -214,7 +248,7 @@ def _judged(
     ending, spent = endings[run.action]
     placed = outputs.Outputs(project.outputs, outcome.digests, machine.store)
     placed.place(Wanted(Label.parse(run.label), "test", (run.log,)))
-    return Tested(run.label, run.number, Verdict.PASSED, not ending.ran, spent, "", path)
+    return Tested(run.label, run.number, Verdict.PASSED, not ending.performed, spent, "", path)
 
 
 def _write(path: Path, text: str) -> None:

@@ -54,14 +54,14 @@ ARROWS = {
     "advising": "errors values actions storage deb elf closure project",
     "machine": "errors actions storage tools execution project fetching outputs sharing engines logs advising",
     "warned": "values actions storage",
-    "explaining": "errors values loading targets actions project logs",
+    "explaining": "errors values loading targets actions execution project logs",
     "build": "errors values loading actions storage tools execution project outputs state logs machine warned",
     "accounting": "errors values oci sbom execution project build",
     "unreached": "errors values execution project build",
     "checking": "errors values actions deb closure oci policy execution project machine build",
     "verifying": "errors values actions storage execution project outputs state machine build",
     "why": "errors values loading targets actions deb execution project machine build",
-    "testing": "errors values actions storage execution project outputs state machine build",
+    "testing": "errors values actions storage execution project outputs state logs machine warned build",
     "cli": (
         "__init__ errors values loading targets actions storage deb oci comparing anatomy policy execution"
         " analyzing project asking outputs logs machine explaining build accounting unreached checking verifying why"

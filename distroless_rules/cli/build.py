@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from distroless_rules.cli.common import Flags, build_here, build_options, counted, note
+from distroless_rules.cli.common import Flags, build_here, counted, note, told_options
+from distroless_rules.cli.telling import Telling
 from distroless_rules.errors import BuildError, RequestError
 from distroless_rules.values.size import size_text
 
@@ -49,7 +50,7 @@ def unmarked(_: click.Context, __: click.Parameter, words: tuple[str, ...]) -> t
     help="Write the image to docker-archive=FILE or oci-archive=FILE too.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print what was built as JSON.")
-@build_options
+@told_options
 def command(flags: Flags, patterns: tuple[str, ...], outputs: tuple[str, ...], as_json: bool) -> None:
     """Build targets; outputs appear under distroless-out/<package>/<name>.
 
@@ -59,17 +60,18 @@ def command(flags: Flags, patterns: tuple[str, ...], outputs: tuple[str, ...], a
 
     archives = [_archive(text) for text in outputs]
     begun = time.monotonic()
-    project, built = build_here(flags, patterns)
-    for kind, file in archives:
-        _write_archive(project.outputs, built, kind, file)
-    if as_json:
-        _print_json(project.outputs, built)
-    for line in (*built.warnings, *summary(built, time.monotonic() - begun)):
-        note(line)
-    for failure in built.failures[1:]:
-        note(f"distroless: {failure}")
-    if built.failures:
-        raise built.failures[0]
+    with Telling(flags, "build", patterns) as telling:
+        project, built = build_here(flags, patterns, telling)
+        for kind, file in archives:
+            _write_archive(project.outputs, built, kind, file)
+        if as_json:
+            _print_json(project.outputs, built)
+        for line in (*built.warnings, *summary(built, time.monotonic() - begun)):
+            note(line)
+        for failure in built.failures[1:]:
+            note(f"distroless: {failure}")
+        if built.failures:
+            raise built.failures[0]
 
 
 def summary(built: Built, seconds: float) -> list[str]:

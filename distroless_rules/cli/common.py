@@ -16,6 +16,7 @@ from distroless_rules.errors import RequestError
 if TYPE_CHECKING:
     from distroless_rules.build import Built, Options
     from distroless_rules.cli.progress import Progress
+    from distroless_rules.cli.telling import Telling
     from distroless_rules.project import Project
     from distroless_rules.values.remote_cache import RemoteOptions
     from distroless_rules.values.remote_execution import ExecutionOptions
@@ -31,6 +32,7 @@ __all__ = [
     "open_here",
     "options",
     "print_messages",
+    "told_options",
 ]
 
 T = TypeVar("T")
@@ -60,6 +62,8 @@ class Flags:
     signing_key: Path | None = None
     remote_executor: str | None = None
     strategy: tuple[str, ...] = ()
+    profile: str = ""
+    events: str = ""
 
     def request(self, project: Project, patterns: Iterable[str]) -> Request:
         """Read what is asked for, relative to the folder that the user stands in.
@@ -184,6 +188,19 @@ _OPTIONS = {
         metavar="[KIND=]WHERE",
         help="Where commands run: local, remote, or dynamic for both; of a KIND such as CcCompile, or all.",
     ),
+    "profile": click.option(
+        "--profile",
+        default="",
+        metavar="FILE",
+        help="Write a trace of the build to FILE, which chrome://tracing and Perfetto draw.",
+    ),
+    "events": click.option(
+        "--build-event-json-file",
+        "events",
+        default="",
+        metavar="FILE",
+        help="Write what happens to FILE, a line of JSON each, as Bazel's build events.",
+    ),
     "cache_dir": click.option(
         "--cache-dir", default="", metavar="FOLDER", help="The cache; else $DISTROLESS_CACHE, else the user's."
     ),
@@ -226,6 +243,12 @@ build_options = options(
 )
 """The options of every verb that builds."""
 
+told_options = options(
+    *("platform", "define", "jobs", "keep_going", "locked", "sandbox_debug"),
+    *(*remote_options, *execution_options, "profile", "events"),
+)
+"""The same, with those that say what other programs are told (see ``cli.telling``)."""
+
 
 def open_here(flags: Flags, progress: Progress | None = None) -> Project:
     """Open the workspace that the working folder is in; ``progress`` shows what is done with it.
@@ -240,8 +263,13 @@ def open_here(flags: Flags, progress: Progress | None = None) -> Project:
     return open_project(_here(), flags.cache_dir, progress.status, progress.received, flags.remote, flags.execution)
 
 
-def build_here(flags: Flags, patterns: Iterable[str]) -> tuple[Project, Built]:
+def build_here(flags: Flags, patterns: Iterable[str], telling: Telling | None = None) -> tuple[Project, Built]:
     """Build targets of the workspace that the working folder is in, and print what BUILD files print.
+
+    Args:
+        flags: how.
+        patterns: what.
+        telling: tells other programs.
 
     Raises:
         DistrolessError: whatever keeps them from being built.
@@ -251,7 +279,10 @@ def build_here(flags: Flags, patterns: Iterable[str]) -> tuple[Project, Built]:
 
     with Progress() as progress:
         project = open_here(flags, progress)
-        built = build(project, flags.request(project, patterns), flags.build, progress.listen)
+        listener = telling.listening(progress.listen) if telling else progress.listen
+        built = build(project, flags.request(project, patterns), flags.build, listener)
+    if telling:
+        telling.built(built, project.outputs)
     print_messages(built.messages)
     return project, built
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from distroless_rules.cli.common import Flags, build_here, build_options, images
+from distroless_rules.cli.common import Flags, build_here, build_options, images, note
 from distroless_rules.errors import RequestError, escaped
 
 if TYPE_CHECKING:
@@ -87,7 +87,10 @@ def _side(flags: Flags, word: str) -> _Side:
     label = word.startswith(("//", "@", ":")) or not (word.startswith(("/", "./", "../")) or is_there(word))
     if not label:
         return _Side(word, word, platforms(word))
-    ((name, folder),) = _one(images(*build_here(flags, [word]), f'compare "{word}"'), word)
+    project, built = build_here(flags, [word])
+    for line in built.warnings:
+        note(line)
+    ((name, folder),) = _one(images(project, built, f'compare "{word}"'), word)
     return _Side(name, str(folder), platforms(str(folder)))
 
 

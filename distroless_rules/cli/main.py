@@ -27,6 +27,7 @@ _VERBS = {
     "why": "Show how a file or deb came into an image.",
     "explain": "Show why a digest is not that of the build before.",
     "verify": "Make targets again without any cache and compare.",
+    "log": "Show what builds did, and why they did it.",
     "inspect": "Show what is in an image.",
     "diff": "Show what two images differ in.",
     "sbom": "Account for everything in an image: SPDX or CycloneDX.",

@@ -6,7 +6,8 @@ import os
 
 import click
 
-from distroless_rules.cli.common import Flags, build_here, build_options, images, note
+from distroless_rules.cli.common import Flags, build_here, images, note, told_options
+from distroless_rules.cli.telling import Telling
 from distroless_rules.errors import RequestError
 
 __all__ = ["command"]
@@ -43,7 +44,7 @@ __all__ = ["command"]
 @click.option("--user", default="", metavar="USER[:GROUP]", help="Run as somebody else than the image says.")
 @click.option("--entrypoint", default="", metavar="PROGRAM", help="Start this in place of the image's program and cmd.")
 @click.option("--read-only", is_flag=True, help="Make the root file system read-only.")
-@build_options
+@told_options
 def command(
     flags: Flags,
     target: str,
@@ -63,7 +64,11 @@ def command(
     from distroless_rules.oci import runtime as runtimes
 
     variables = _variables(env)
-    found = images(*build_here(flags, [target]), f'run "{target}"')
+    with Telling(flags, "run", [target]) as telling:
+        project, built = build_here(flags, [target], telling)
+        for line in built.warnings:
+            note(line)
+        found = images(project, built, f'run "{target}"')
     if len(found) > 1:
         raise RequestError(f'run "{target}"', f"it is {len(found)} images", hint="name one")
     return runtimes.run(

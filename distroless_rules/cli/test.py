@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from distroless_rules.cli.build import Patterns, unmarked
-from distroless_rules.cli.common import Flags, build_options, counted, note, open_here, print_messages
+from distroless_rules.cli.build import Patterns, unmarked, worked
+from distroless_rules.cli.common import Flags, counted, note, open_here, print_messages, told_options
+from distroless_rules.cli.telling import Telling
 from distroless_rules.errors import BuildError, RequestError
 
 if TYPE_CHECKING:
@@ -44,7 +46,7 @@ _SHOWN = 200  # lines of a log
 )
 @click.option("--junit", metavar="FILE", help="Write the results as JUnit XML too.")
 @click.option("--json", "as_json", is_flag=True, help="Print the results as JSON.")
-@build_options
+@told_options
 def command(
     flags: Flags,
     patterns: tuple[str, ...],
@@ -67,10 +69,16 @@ def command(
 
     environment = dict(_variable(text) for text in variables)
     how = How(runs, not cached, seconds or 0, arguments, environment)
-    with Progress() as progress:
-        project = open_here(flags, progress)
-        tests = test(project, flags.request(project, patterns), flags.build, how, progress.listen)
+    begun = time.monotonic()
+    with Telling(flags, "test", patterns) as telling:
+        with Progress() as progress:
+            project = open_here(flags, progress)
+            request = flags.request(project, patterns)
+            tests = test(project, request, flags.build, how, telling.listening(progress.listen))
+        telling.tested(tests)
     print_messages(tests.messages)
+    for line in (*tests.warnings, *_worked(tests, time.monotonic() - begun)):
+        note(line)
     for failure in tests.failures:
         note(f"distroless: {failure}")
     for line in _lines(tests, runs, show, project.outputs):
@@ -80,6 +88,12 @@ def command(
     if as_json:
         _print_json(tests)
     return 0 if tests.passed else 1
+
+
+def _worked(tests: Tests, seconds: float) -> list[str]:
+    """Say how much work it was, and what of it a cache saved."""
+    labels = {each.label for each in tests.tested}
+    return worked(counted(len(labels), "test"), tests.counts, tests.traffic, seconds)
 
 
 def _variable(text: str) -> tuple[str, str]:

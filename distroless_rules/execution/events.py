@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from distroless_rules.actions.action import Action
 from distroless_rules.actions.artifact import Artifact
-from distroless_rules.storage.store import ActionResult, Origin
+
+if TYPE_CHECKING:
+    from distroless_rules.storage.store import ActionResult, Origin
 
 __all__ = [
     "ActionEnded",
@@ -16,6 +18,7 @@ __all__ = [
     "ActionPrinted",
     "ActionStarted",
     "BuildStarted",
+    "Configured",
     "Counts",
     "Ending",
     "Event",
@@ -40,14 +43,14 @@ class Ending(Enum):
     FAILED = "failed"  # it could not be performed
 
     @property
-    def ran(self) -> bool:
-        """Whether it was performed now, and well."""
-        return self in (Ending.RAN, Ending.REMOTE)
+    def performed(self) -> bool:
+        """Whether no result was known, so that it was performed now, well or not."""
+        return self in (Ending.RAN, Ending.REMOTE, Ending.FAILED)
 
     @staticmethod
     def of(origin: Origin) -> Ending:
         """Give how an action ended that was to be performed, by whence its result is."""
-        return {Origin.ENGINE: Ending.REMOTE, Origin.REMEMBERED: Ending.SHARED}.get(origin, Ending.RAN)
+        return {"ENGINE": Ending.REMOTE, "REMEMBERED": Ending.SHARED}.get(origin.name, Ending.RAN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +127,13 @@ class Phase:
 
 
 @dataclass(frozen=True, slots=True)
+class Configured:
+    """The targets that are asked for are known: label and rule of each."""
+
+    targets: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class RemoteCall:
     """A server was asked ``name``, and has answered or failed; times are seconds of ``time.monotonic``."""
 
@@ -163,6 +173,7 @@ Event = (
     | FetchProgress
     | FetchFinished
     | Phase
+    | Configured
     | RemoteCall
     | Counts
 )

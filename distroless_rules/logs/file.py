@@ -15,7 +15,7 @@ from distroless_rules.errors import FormatError, RequestError
 
 __all__ = ["MAX_BYTES", "pack", "unpack", "unpack_head"]
 
-MAX_BYTES = 512 << 20
+MAX_BYTES = 256 << 20
 """No log has more bytes of text; one of 10,000 targets has a few million."""
 
 _MAX_HEAD = 32 << 20  # bytes

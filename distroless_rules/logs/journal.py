@@ -42,6 +42,7 @@ class Journal:
         request: what was asked for.
         verb: ``build`` or ``test``.
         listener: is told every event too.
+        begun: when it began, seconds of ``time.monotonic``.
         secret: names of environment variables whose values only their digests are kept of.
 
     Attributes:
@@ -55,6 +56,7 @@ class Journal:
         request: Request,
         verb: str,
         listener: events.Listener,
+        begun: float,
         secret: Collection[str] = (),
     ) -> None:
         self.traffic = (0, 0)
@@ -63,7 +65,7 @@ class Journal:
         self._request = request
         self._verb = verb
         self._secret = frozenset(secret)
-        self._recorder = Recorder(listener)
+        self._recorder = Recorder(listener, begun=begun)
         self._warned = False
         self._entries: list[Entry] = []
         self._sources: dict[str, Digest] = {}

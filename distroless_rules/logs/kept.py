@@ -61,6 +61,7 @@ class Kept:
 
     def read(self) -> Log:
         """Read all of it; the errors are those of ``head``."""
+        self.head()
         return load(unpack(self.path, self.name), self.name)
 
 

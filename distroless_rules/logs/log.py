@@ -134,6 +134,11 @@ class Log:
         """For which platform it was; a label of a platform as it was written."""
         return self.head.platform
 
+    @cached_property
+    def steps(self) -> tuple[Entry, ...]:
+        """What the build looked at, in an order that no build decides; producers before consumers."""
+        return ordered(self.actions, sorted(n.artifact.path for e in self.actions for n in e.action.outputs))
+
 
 def ordered(entries: Iterable[Entry], wanted: Iterable[str]) -> tuple[Entry, ...]:
     """Give the actions that ``wanted`` paths need, producers before consumers, in an order that no build decides.

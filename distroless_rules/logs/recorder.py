@@ -36,9 +36,10 @@ class Recorder:
     Args:
         listener: is told everything too.
         closely: whether calls to servers and the progress of downloads are noted, which may be many.
+        begun: when the build began, seconds of ``time.monotonic``; 0: now.
 
     Attributes:
-        time: when it was made, seconds since 1970.
+        time: when the build began, seconds since 1970.
         begun: the same in seconds of ``time.monotonic``.
         spans: what took time; actions and downloads that have ended, phases, and calls.
         finished: ``id`` of each action -> how it ended; in the order in which they did.
@@ -46,8 +47,9 @@ class Recorder:
         counts: how many actions ended how, None while that is not known.
     """
 
-    def __init__(self, listener: events.Listener = events.ignore, *, closely: bool = False) -> None:
-        self.time, self.begun = time.time(), time.monotonic()
+    def __init__(self, listener: events.Listener = events.ignore, *, closely: bool = False, begun: float = 0) -> None:
+        self.begun = begun or time.monotonic()
+        self.time = time.time() - (time.monotonic() - self.begun)
         self.spans: list[Span] = []
         self.finished: dict[int, events.ActionFinished] = {}
         self.received: list[tuple[float, int]] = []

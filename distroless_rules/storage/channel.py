@@ -94,7 +94,10 @@ class Channel:
         stub: grpc.UnaryUnaryMultiCallable[bytes, bytes] = self._channel.unary_unary(method.path)
         quick = not seconds and len(data) < _SMALL
         seconds = seconds or self._seconds + len(data) / SLOWEST
-        with self._watch.over(lambda: call.cancel(), seconds, quick) as watched:
+        with (
+            self.traffic.during(method.name),
+            self._watch.over(lambda: call.cancel(), seconds, quick) as watched,
+        ):
             watched.waits()
             with self._errors(method, watched.why):
                 call = stub.future(data, timeout=seconds, metadata=self._metadata(method))
@@ -118,7 +121,10 @@ class Channel:
         with self._errors(method):
             stub: grpc.UnaryStreamMultiCallable[bytes, bytes] = self._channel.unary_stream(method.path)
             answers = stub(data, metadata=self._metadata(method))
-        with self._watch.over(answers.cancel, silence or self._seconds, quick=not silence) as watched:
+        with (
+            self.traffic.during(method.name),
+            self._watch.over(answers.cancel, silence or self._seconds, quick=not silence) as watched,
+        ):
             try:
                 while True:
                     watched.waits()
@@ -140,7 +146,10 @@ class Channel:
         """
         failed: list[DistrolessError | OSError] = []
         stub: grpc.StreamUnaryMultiCallable[bytes, bytes] = self._channel.stream_unary(method.path)
-        with self._watch.over(lambda: call.cancel(), _UPLOAD_SILENCE) as watched:
+        with (
+            self.traffic.during(method.name),
+            self._watch.over(lambda: call.cancel(), _UPLOAD_SILENCE) as watched,
+        ):
 
             def sent() -> Iterator[bytes]:
                 try:

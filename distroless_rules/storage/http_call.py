@@ -148,7 +148,10 @@ class HttpServer:
         url = self.url(path)
         here = _origin(url) == self._origin
         longest = silence or self._seconds * (3 if body else 1)
-        with self._watch.over(self._hang_up(), longest, quick=longest == self._seconds) as watched:
+        with (
+            self.traffic.during(f"HTTP {method}"),
+            self._watch.over(self._hang_up(), longest, quick=longest == self._seconds) as watched,
+        ):
             watched.waits()
             with self._errors(doing, watched):
                 response: BaseHTTPResponse = (self._pool if here else self._other()).request(

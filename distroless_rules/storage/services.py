@@ -293,6 +293,11 @@ class Method(Generic[Q, R]):
     response: type[R]
     words: str
 
+    @property
+    def name(self) -> str:
+        """Its name in its service."""
+        return self.path.rpartition("/")[2]
+
 
 _V2 = "/build.bazel.remote.execution.v2"
 GET_CAPABILITIES = Method(f"{_V2}.Capabilities/GetCapabilities", GetCapabilitiesRequest, ServerCapabilities, "use")

@@ -21,12 +21,29 @@ _LOOK = 0.25  # seconds
 
 
 class Traffic:
-    """Bytes of messages and bodies, counted from many threads."""
+    """Bytes of messages and bodies, counted from many threads, and who is told how long calls take.
+
+    Attributes:
+        up: bytes that went to the server.
+        down: bytes that came.
+        told: is told of each call its name, and when it began and ended, seconds of ``time.monotonic``.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self.up = 0
         self.down = 0
+        self.told: Callable[[str, float, float], object] | None = None
+
+    @contextmanager
+    def during(self, name: str) -> Iterator[None]:
+        """Time a call, however it ends."""
+        begun = time.monotonic()
+        try:
+            yield
+        finally:
+            if self.told is not None:
+                self.told(name, begun, time.monotonic())
 
     def sent(self, count: int) -> None:
         """Count bytes that went to the server."""

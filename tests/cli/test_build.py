@@ -59,7 +59,7 @@ def test_an_image_is_named_with_its_digest_and_size(commands: Commands) -> None:
     assert (ran.status, ran.out) == (0, "")
     lines = _plain(ran.err).splitlines()[-2:]
     assert re.fullmatch(r"  distroless-out/image <digest> \(\d+(\.\d)? k?B\)", lines[0])
-    assert lines[1] == "1 target, 8 actions: 0 up to date, 0 disk hits, 8 run locally (<seconds>)"
+    assert lines[1] == "1 target, 9 actions: 0 up to date, 0 disk hits, 9 run locally (<seconds>)"
     assert (commands.root / "distroless-out/image/index.json").is_file()
 
 
@@ -146,7 +146,7 @@ def test_a_build_file_that_changes_nothing(commands: Commands) -> None:
     (commands.root / "BUILD").write_text((commands.root / "BUILD").read_text("utf-8") + "# a comment\n", "utf-8")
     ran = commands.run("build", "//:image")
     assert (
-        _plain(ran.err).splitlines()[-1] == "1 target, 8 actions: 8 up to date, 0 disk hits, 0 run locally (<seconds>)"
+        _plain(ran.err).splitlines()[-1] == "1 target, 9 actions: 9 up to date, 0 disk hits, 0 run locally (<seconds>)"
     )
     assert _digest(commands) == before
 
