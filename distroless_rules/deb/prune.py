@@ -48,7 +48,12 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule("info", r"usr/share/info/", "info pages need a reader"),
     Rule("locale", r"usr/share/locale/", "translated messages; name languages in locales to keep them"),
-    Rule("headers", r"usr/include/", "only a compiler reads them"),
+    Rule(
+        "headers",
+        r"usr/include/|usr/(?:lib|share/perl5?)/(?:.*/)?[^/]*\.(?:h|hh|hpp|hxx|inl|ipp|tcc)$",
+        "only a compiler reads them; its own, which stand beside it, stay",
+        r"usr/lib/(?:gcc|llvm)[^/]*/",
+    ),
     # Programs open their plugins by libtool archives (ImageMagick every format): those of other folders stay.
     Rule(
         "static",
@@ -72,6 +77,12 @@ RULES: tuple[Rule, ...] = (
         r"usr/s?bin/(?:update-(?:ca-certificates|java-alternatives)|py3?(?:compile|clean)|py3versions)$"
         r"|etc/ca-certificates/update\.d/|usr/share/python3/|usr/lib/postgresql/[0-9]+/lib/pgxs/",
         "programs that only maintainer scripts and builds of extensions run",
+    ),
+    # Beside interpreters; whoever names a package manager's own deb is not meant.
+    Rule(
+        "managers",
+        r"usr/bin/(?:cpan|gem|bundler?|luac)[0-9.]*$|usr/lib/ruby/gems/[^/]*/gems/[^/]*/exe/bundler?$",
+        "packages are installed, and sources translated, before an image is made",
     ),
     Rule("debugger", r"usr/share/(?:gdb|gcc/python|gcc-[0-9]+/python)/", "extensions of a debugger"),
     Rule(

@@ -99,6 +99,7 @@ _FAMILIES = (
         asked=True,
     ),
 )
+_NUMBERED = re.compile(r"[0-9].*")  # what stands behind a program's name
 _HEADER = re.compile(r"(?:.*/)?(?:include/(?:.*/)?[^/]+|[^/]+)\.(?:h|hh|hpp|hxx|h\+\+|inl|ipp|tcc)")
 _INCLUDE = re.compile(r"(?:usr/(?:local/)?|opt/.*/)?include/.+")
 _STATIC = re.compile(r".*\.(?:ko|ko\.debug)")
@@ -162,6 +163,7 @@ class _Asked:
     def __init__(self, subject: Subject) -> None:
         self._subject = subject
         self._started = frozenset(self._real(word) for word in subject.program.words[:1])
+        self._names = subject.asked | {path.rpartition("/")[2] for path in self._started}
         self._interpreters: frozenset[str] | None = None
 
     def is_asked(self, real: str, *, is_interpreter: bool) -> bool:
@@ -169,8 +171,10 @@ class _Asked:
         paths = (real, *self._subject.links.get(real, ()))
         if real in self._started or any(self._subject.is_asked(path) for path in paths):
             return True
-        if any(path.rpartition("/")[2] in self._subject.asked for path in paths):
-            return True  # its deb is another, which the one of its name needs
+        # Its deb may be another, which the one of its name needs: perl5.40.1 comes with perl.
+        names = {path.rpartition("/")[2] for path in paths}
+        if not self._names.isdisjoint(names | {_NUMBERED.sub("", name) for name in names}):
+            return True
         return is_interpreter and real in self._needed()
 
     def _needed(self) -> frozenset[str]:

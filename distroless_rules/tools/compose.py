@@ -190,4 +190,4 @@ class _Inputs:
         return file
 
 
-TOOL = Tool("Compose", "21", _perform)
+TOOL = Tool("Compose", "22", _perform)

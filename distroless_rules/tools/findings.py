@@ -93,4 +93,4 @@ def _of_targets(paths: Iterator[str], files: list[list[str]]) -> dict[str, Owner
     return found
 
 
-TOOL = Tool("Findings", "4", _perform)
+TOOL = Tool("Findings", "5", _perform)

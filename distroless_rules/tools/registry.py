@@ -16,11 +16,11 @@ __all__ = ["MNEMONICS", "Registry"]
 _TOOLS = {
     "BuildRoot": ("build_root", "3"),
     "Checksums": ("checksums", "1"),
-    "Compose": ("compose", "21"),
+    "Compose": ("compose", "22"),
     "DebUnpack": ("deb_unpack", "1"),
     "ExpandTemplate": ("expand_template", "1"),
     "Facts": ("facts", "3"),
-    "Findings": ("findings", "4"),
+    "Findings": ("findings", "5"),
     "Image": ("image", "1"),
     "ImageIndex": ("image_index", "1"),
     "ImageTest": ("image_test", "1"),

@@ -15,13 +15,15 @@ DROPPED = {
     "man": "usr/share/man/man1/a.1.gz usr/share/man/de/man1/a.1.gz usr/lib/jvm/a/man/man1/b.1 usr/share/a/man/man1/a.1",
     "info": "usr/share/info/a.info.gz",
     "locale": "usr/share/locale/de/LC_MESSAGES/a.mo",
-    "headers": "usr/include/a.h usr/include/x86_64-linux-gnu/b.h",
+    "headers": f"usr/include/a.h usr/include/x86_64-linux-gnu/b.h {LIB}/python3-numpy/numpy/_core/include/numpy/c.h "
+    f"{LIB}/perl/5.40.1/CORE/av.h usr/share/perl/5.40.1/Encode/encode.h",
     "static": f"{LIB}/liba.a {LIB}/liba.la usr/lib/liba.la usr/lib/gcc/x86_64-linux-gnu/14/libgcc.a",
     "pkg-config": f"{LIB}/pkgconfig/a.pc usr/lib/pkgconfig/a.pc usr/share/pkgconfig/a.pc",
     "build-system": f"{LIB}/cmake/a/a.cmake usr/share/cmake/a.cmake usr/share/aclocal/a.m4",
     "completion": "usr/share/bash-completion/completions/a usr/share/zsh/vendor-completions/_a etc/bash_completion.d/a",
     "packaging": "usr/share/lintian/overrides/a usr/share/bug/a/script usr/lib/debug/.build-id/aa/bb.debug",
     "installation": "usr/sbin/update-ca-certificates usr/bin/py3compile usr/share/python3/dist/a",
+    "managers": "usr/bin/cpan usr/bin/gem3.3 usr/bin/bundle usr/bin/luac5.4 usr/lib/ruby/gems/3.3/gems/b/exe/bundle",
     "debugger": "usr/share/gdb/auto-load/a.py usr/share/gcc/python/b.py usr/share/gcc-14/python/b.py",
     "service": "etc/init.d/a etc/cron.daily/a usr/lib/systemd/system/a.service usr/lib/tmpfiles.d/a.conf",
     "gconv": f"{LIB}/gconv/EUC-JP.so {LIB}/gconv/ISO8859-2.so",
@@ -36,6 +38,11 @@ KEPT = (
     ),
     # Plugins that programs open by their libtool archives, and what only ends alike.
     *(f"{LIB}/ImageMagick-7.1.1/modules-Q16/coders/png.la", f"{LIB}/liba.so", f"{LIB}/a.lua", f"{LIB}/python3/a.pya"),
+    # Names that only begin alike.
+    *("usr/bin/gemtool", "usr/bin/cpanm", "usr/bin/lua5.4", "usr/lib/ruby/gems/3.3.0/gems/rake-13/exe/rake"),
+    # A compiler's own headers, and what is none.
+    *("usr/lib/gcc/x86_64-linux-gnu/14/include/stddef.h", "usr/lib/llvm-19/lib/clang/19/include/a.h"),
+    *("usr/lib/a/include/b.py", "usr/share/pocl/include/a.h", "etc/a.h"),
     # Folders that only begin or end alike.
     *("usr/share/docbook/a", "usr/share/manual/a", "usr/share/information/a", "usr/share/locales/a", "usr/includes/a"),
     *("usr/share/i18n/locales/C", "usr/lib/locale/C.utf8/LC_CTYPE", "usr/lib/perl5/pkgconfig.pm", "etc/crontab"),
