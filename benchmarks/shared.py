@@ -21,8 +21,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from distroless_rules.storage import key_file
 from distroless_rules.storage.connect import connect
 from distroless_rules.storage.endpoint import Identity, parse
+from distroless_rules.storage.signatures import generate
 from distroless_rules.values.digest import Digest
 from tests.support import engines
 
@@ -33,10 +35,10 @@ SERVERS: dict[str, Callable[[Path], AbstractContextManager[str]]] = {
 }
 
 
-def workspace(root: Path, actions: int) -> Path:
+def workspace(root: Path, actions: int, settings: str = "") -> Path:
     """Write a workspace of small actions, ten to a package."""
     root.mkdir(parents=True)
-    (root / "distroless.toml").write_text('[workspace]\nname = "many"\n')
+    (root / "distroless.toml").write_text(f'[workspace]\nname = "many"\n{settings}')
     for package in range(actions // 10):
         lines = ['load("@distroless_rules//rules:defs.bzl", "write_file")']
         lines += [f'write_file(name = "t{n}", out = "t{n}.txt", content = ["{package} {n}"])' for n in range(10)]
@@ -66,6 +68,23 @@ def compare(name: str, folder: Path, actions: int) -> None:
     print(f"{name}: alone {alone:.2f} s, filled {fill:.2f} s ({fill / alone:.2f} of it)")
     print(f"{name}: found {hit:.2f} s ({hit / alone:.2f} of it)")
     print(f"{name}: nothing to do {idle:.2f} s beside {idle_alone:.2f} s alone ({idle / idle_alone:.2f})")
+
+
+def compare_signed(name: str, folder: Path, actions: int) -> None:
+    """Print what it costs to sign what fills a server, and to use of it only what is signed."""
+    key = generate("ci-1")
+    key_file.write(folder / "key", key)
+    with SERVERS[name](folder / "engine") as address:
+        where = f"--remote-cache={address}"
+        words = (where, "--remote-upload", f"--signing-key={folder / 'key'}")
+        fill = build(workspace(folder / "fill", actions), folder / "c1", *words)
+        anybody = build(workspace(folder / "anybody", actions), folder / "c2", where)
+        trusted = f'[cache]\ntrusted_keys = ["{key.public}"]\n'
+        signed = build(workspace(folder / "signed", actions, trusted), folder / "c3", where)
+    print(f"{name}: filled and signed {fill:.2f} s")
+    print(
+        f"{name}: found with signatures {signed:.2f} s ({signed / anybody:.2f} of {anybody:.2f} s without looking at them)"
+    )
 
 
 def stream(name: str, folder: Path, size: int) -> None:
@@ -105,6 +124,8 @@ def main() -> None:
     for name in given.servers:
         with tempfile.TemporaryDirectory() as folder:
             compare(name, Path(folder), given.actions)
+        with tempfile.TemporaryDirectory() as folder:
+            compare_signed(name, Path(folder), given.actions)
         with tempfile.TemporaryDirectory() as folder:
             stream(name, Path(folder), given.bytes)
 

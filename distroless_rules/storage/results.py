@@ -24,6 +24,7 @@ from distroless_rules.storage.messages import (
 )
 from distroless_rules.storage.services import GetActionResultRequest
 from distroless_rules.storage.signatures import Signer
+from distroless_rules.storage.store import NOBODY
 from distroless_rules.storage.store import ActionResult as Result
 from distroless_rules.values.digest import Digest
 
@@ -76,7 +77,7 @@ def dump(key: Digest, result: Result, signer: Signer | None = None) -> ActionRes
 
 
 def load(key: Digest, message: ActionResult, names: Collection[str], doing: str) -> Result:
-    """Give the result that a message keeps.
+    """Give the result that a message keeps; nobody vouches for it yet.
 
     Args:
         key: the digest of the action.
@@ -111,7 +112,7 @@ def load(key: Digest, message: ActionResult, names: Collection[str], doing: str)
     metadata = message.execution_metadata or ExecutedActionMetadata()
     if AnyMessage(_ACTION, wire.encode(GetActionResultRequest(action_digest=key))) not in metadata.auxiliary_metadata:
         raise refused("it is another action's")
-    return Result(outputs, _milliseconds(metadata), _code(metadata), message.stdout_digest)
+    return Result(outputs, _milliseconds(metadata), _code(metadata), message.stdout_digest, voucher=NOBODY)
 
 
 def signatures(message: ActionResult) -> list[str]:

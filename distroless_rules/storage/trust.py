@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import replace
 
 from distroless_rules.storage.signatures import Verifier
-from distroless_rules.storage.store import HERE, NOBODY, ActionResult
+from distroless_rules.storage.store import HERE, ActionResult
 from distroless_rules.values.digest import Digest
 from distroless_rules.values.signing_key import PublicKey
 
@@ -68,11 +68,11 @@ class Trust:
 
         Args:
             key: the digest of its action.
-            result: as it was found, and whole.
+            result: as it was found, and whole; nobody vouches for it.
             signatures: that came with it.
         """
         if self._verifier is None:
-            return replace(result, voucher=NOBODY)
+            return result
         signer, cause = self._verifier.signer(key, result, signatures)
         with self._lock:
             if signer is None:
