@@ -27,6 +27,7 @@ from buildgrid._protos.google.rpc import code_pb2
 
 POLL = 30  # seconds for which the service is asked for work at once; it waits for 0.8 of them
 DURING = 4.0  # seconds between two looks at whether a lease was cancelled
+KILLED = 137  # the exit code of what buildbox-run has ended
 END = threading.Event()
 
 
@@ -70,34 +71,38 @@ class Slot(threading.Thread):
             return
         lease.state = bots.ACTIVE
         with tempfile.TemporaryDirectory() as folder:
-            action, result = Path(folder, "action"), Path(folder, "result")
-            action.write_bytes(self._action(lease).SerializeToString())
-            command = [self._runner, f"--remote={self._cas}", f"--action={action}", f"--action-result={result}"]
+            file, result = Path(folder, "action"), Path(folder, "result")
+            action = self._action(lease)
+            file.write_bytes(action.SerializeToString())
+            command = [self._runner, f"--remote={self._cas}", f"--action={file}", f"--action-result={result}"]
             command += ["--staging-mode=copy-or-link", "--log-level=warning"]
             process = subprocess.Popen(command, start_new_session=True)
-            begun = time.monotonic()
+            begun = looked = time.monotonic()
             while process.poll() is None:
                 END.wait(0.02)
                 if END.is_set():
                     os.killpg(process.pid, signal.SIGTERM)
-                elif time.monotonic() - begun > DURING:
-                    begun = time.monotonic()
+                elif time.monotonic() - looked > DURING:
+                    looked = time.monotonic()
                     self._update(1)  # with less than three seconds it is not held back for new work
                     if not any(each.id == lease.id for each in self._session.leases):
                         os.killpg(process.pid, signal.SIGTERM)
                         process.wait()
                         return
-            self._complete(lease.id, process.returncode, result)
+            limit = action.timeout.seconds
+            late = 0 < limit <= time.monotonic() - begun
+            self._complete(lease.id, process.returncode, result, late)
 
-    def _complete(self, name: str, status: int, result: Path) -> None:
-        """Say how a lease ended."""
+    def _complete(self, name: str, status: int, file: Path, late: bool) -> None:
+        """Say how a lease ended; ``late``: not before the time that the action has."""
         for lease in self._session.leases:
             if lease.id != name:
                 continue
             lease.state = bots.COMPLETED
-            if result.exists():
-                lease.result.Pack(execution.ActionResult.FromString(result.read_bytes()))
-                lease.status.code = code_pb2.OK
+            if file.exists():
+                result = execution.ActionResult.FromString(file.read_bytes())
+                lease.result.Pack(result)
+                lease.status.code = code_pb2.DEADLINE_EXCEEDED if late and result.exit_code == KILLED else code_pb2.OK
             else:
                 lease.status.code = code_pb2.INTERNAL
                 lease.status.message = f"buildbox-run ended with exit status {status}"
