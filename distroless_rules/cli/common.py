@@ -157,7 +157,8 @@ _OPTIONS = {
     "remote_cache": click.option(
         "--remote-cache",
         metavar="ADDRESS",
-        help="A cache that others share: grpc[s]://HOST:PORT/INSTANCE, http[s]://HOST/PATH, oci://HOST/REPOSITORY, a folder; '' for none.",
+        help="A cache that others share: grpc[s]://HOST:PORT/INSTANCE, http[s]://HOST/PATH, oci://HOST/REPOSITORY or a "
+        "folder; '' for none.",
     ),
     "remote_upload": click.option(
         "--remote-upload/--noremote-upload", default=None, help="Whether to send what is made here to it."

@@ -84,7 +84,7 @@ def shared(folder: Path, address: str) -> None:
     assert first.status == 0, first.err
     second = build(folder / "second", address, "--remote-required")
     assert second.status == 0, second.err
-    assert "1 from the shared cache" in second.err, second.err
+    assert "1 remote hit" in second.err, second.err
 
 
 WAYS = ("config", "config with a scheme", "helper of the host", "helper of all", "podman", "address", "netrc")
@@ -134,7 +134,7 @@ def test_who_may_only_read(registry: Registry, home: Path, tmp_path: Path) -> No
     registry.writers = set()
     registry.tokens.clear()
     reader = build(tmp_path / "reader", registry.address, "--remote-required")
-    assert "1 from the shared cache" in reader.err, reader.err
+    assert "1 remote hit" in reader.err, reader.err
     registry.kept.clear()
     ran = build(tmp_path / "writer", registry.address, "--remote-upload")
     assert ran.status == 0
@@ -281,7 +281,7 @@ def test_a_real_registry_with_a_password_and_tls(home: Path, tmp_path: Path) -> 
         host = address.partition("://")[2].partition("/")[0]
         write(home, {"auths": {host: {"auth": basic()}}})
         settings = {"distroless.toml": f'[workspace]\nname = "w"\n\n[cache]\nca = "{authority.certificate}"\n'}
-        for folder, found in (("first", "0 from the shared cache"), ("second", "1 from the shared cache")):
+        for folder, found in (("first", "0 remote hits"), ("second", "1 remote hit")):
             commands = Commands(tmp_path / folder, FILES | settings)
             ran = commands.run("build", "//:text", f"--remote-cache={address}", "--remote-upload", "--remote-required")
             assert ran.status == 0, ran.err

@@ -181,11 +181,13 @@ class RegistryHandler(Handler):
         if not self._allowed("push") or self.lies():
             return
         if "/manifests/" in self.path:
-            named = json.loads(data)
-            for each in (named["config"], *named["layers"]):
-                assert f"/v2/{NAME}/blobs/{each['digest']}" in self.owner.kept, "blobs come before their manifest"
-            self.owner.kept[self.path] = data
-            self.give(b"", 201)
+            manifest = json.loads(data)
+            named = [each["digest"] for each in (manifest["config"], *manifest["layers"])]
+            if all(f"/v2/{NAME}/blobs/{digest}" in self.owner.kept for digest in named):
+                self.owner.kept[self.path] = data
+                self.give(b"", 201)
+            else:
+                self.give(b'{"errors": [{"code": "MANIFEST_BLOB_UNKNOWN"}]}', 400)
         elif len(data) > self.owner.most:
             self.give(b"", 413)
         else:
