@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from distroless_rules.actions.action import Action, Named
@@ -60,6 +60,7 @@ class Context:
             "_add_run_": self._add_run,
             "_deb_closure_": self._deb_closure,
             "_deb_offers_": self._deb_offers,
+            "_deb_barred_": self._deb_barred,
             "_declare_file_": lambda name, sibling, tree: json.dumps(self._declare_file(name, sibling, tree)),
             "_declared_outputs_": lambda: json.dumps([self.row(output) for output in self._outputs]),
             "_serial_": self._serial,
@@ -250,9 +251,7 @@ class Context:
     def _deb_offers(self, files: Sequence[int], exclude: Sequence[str], keep: Sequence[str]) -> list[dict[str, Any]]:
         """Give the debs of the file systems that commands ran in on the way to files (see ``Debs.offers``)."""
         assert self._debs is not None
-        roots = dict.fromkeys(root for number in files for root in self._origins.roots(self.artifacts[number]))
-        indexes = dict.fromkeys(index for root in roots for index in self._origins.indexes(root))
-        found = self._debs.offers(indexes, exclude, keep, Platform.parse(self._platform))
+        found = self._debs.offers(self._indexes(files), exclude, keep, Platform.parse(self._platform))
         described = rows([offer.unpacked for offer in found], self.row)
         return [
             {
@@ -263,6 +262,16 @@ class Context:
             }
             for row, offer in zip(described, found, strict=True)
         ]
+
+    def _deb_barred(self, files: Sequence[int], exclude: Sequence[str], keep: Sequence[str]) -> list[str]:
+        """Give the debs that are not offered because they are excluded (see ``Debs.barred``)."""
+        assert self._debs is not None
+        return self._debs.barred(self._indexes(files), exclude, keep, Platform.parse(self._platform))
+
+    def _indexes(self, files: Sequence[int]) -> Iterable[Artifact]:
+        """Give the indexes of the debs of the file systems that commands ran in on the way to files."""
+        roots = dict.fromkeys(root for number in files for root in self._origins.roots(self.artifacts[number]))
+        return dict.fromkeys(index for root in roots for index in self._origins.indexes(root))
 
 
 def _derived(label: Label, name: str, platform: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -149,20 +149,35 @@ class Debs:
             keep: likewise.
             platform: what the image is for: debs of the same names for it are given, as far as they are locked.
         """
-        given = [deb for index in indexes if (deb := self._by_index.get(index)) is not None and deb.archive]
         found: dict[tuple[str, str], Offer] = {}
+        for key, deb, result in self._offered(indexes, exclude, keep, platform):
+            depends = tuple(each for each in deb.depends if each in result.kept)
+            found[key] = Offer(self._unpack(deb), tuple(result.kept), depends, tuple(result.cuts))
+        return [found[key] for key in sorted(found)]
+
+    def barred(
+        self, indexes: Iterable[Artifact], exclude: Sequence[str], keep: Sequence[str], platform: Platform
+    ) -> list[str]:
+        """Give those of ``exclude`` that ``offers`` would give, or cuts off, if they were not in it; sorted."""
+        would = {name for (_, name), _, _ in self._offered(indexes, (), keep, platform)} if exclude else set()
+        return sorted(would.intersection(exclude))
+
+    def _offered(
+        self, indexes: Iterable[Artifact], exclude: Sequence[str], keep: Sequence[str], platform: Platform
+    ) -> Iterator[tuple[tuple[str, str], LockedDeb, CutResult]]:
+        given = [deb for index in indexes if (deb := self._by_index.get(index)) is not None and deb.archive]
+        seen: set[tuple[str, str]] = set()
         waiting = sorted({(deb.archive, deb.name) for deb in given}, reverse=True)
         while waiting:
             archive, name = waiting.pop()
             known = self._known(archive, platform)
-            if (archive, name) in found or name not in known or name in exclude:
+            if (archive, name) in seen or name not in known or name in exclude:
                 continue
+            seen.add((archive, name))
             result = self._cut([name], {each: deb.depends for each, deb in known.items()}, exclude, keep)
             if not any(each.endswith("-dev") or each not in known for each in result.kept):
-                depends = tuple(each for each in known[name].depends if each in result.kept)
-                found[archive, name] = Offer(self._unpack(known[name]), tuple(result.kept), depends, tuple(result.cuts))
+                yield (archive, name), known[name], result
                 waiting += [(archive, each) for each in result.kept]
-        return [found[key] for key in sorted(found)]
 
     def _check_known(self, archive: str, names: Iterable[str], known: Container[str]) -> None:
         for name in names:

@@ -56,7 +56,7 @@ def _paths(options: Options, paths: set[str], others: Collection[str]) -> Iterat
 
 
 def _debs(options: Options, debs: Collection[str]) -> Iterator[str]:
-    needed = {dependency for _, dependency, _ in options.cut}
+    needed = {dependency for _, dependency, _ in options.cut} | {*options.barred}
     for name, words, known, what in (
         ("keep", options.kept, {*debs, *options.offered}, "is no deb of the image"),
         ("exclude", options.excluded, needed, "is no deb that one of the image needs"),
@@ -64,7 +64,7 @@ def _debs(options: Options, debs: Collection[str]) -> Iterator[str]:
     ):
         for deb in words:
             if deb not in known:
-                yield _said(name, deb, what, {*debs, *known})
+                yield _said(name, deb, what, {*debs, *known, *options.offered})
 
 
 def _said(attribute: str, word: str, what: str, known: Collection[str]) -> str:

@@ -89,6 +89,7 @@ class Options:
         os_release: fields to change in os-release; None leaves it as Debian's.
         exclude: patterns of paths that are not taken from debs.
         excluded: debs that the image must not have.
+        barred: those of them that the build stage has, and that a library may else be taken from.
         keep: patterns of paths that no prune rule drops, and whose setuid and setgid bits stay.
         kept: debs whose dependencies, and on which dependencies, are not cut.
         offered: debs that are taken if a library of theirs is needed.
@@ -111,6 +112,7 @@ class Options:
     os_release: Mapping[str, str] | None = None
     exclude: tuple[str, ...] = ()
     excluded: tuple[str, ...] = ()
+    barred: tuple[str, ...] = ()
     keep: tuple[str, ...] = ()
     kept: tuple[str, ...] = ()
     offered: tuple[str, ...] = ()
@@ -142,8 +144,8 @@ class Options:
             user=get("user") or "",
             os_release=get("os_release"),
             exclude=tuple(get("exclude", ())),
-            # Of an image that the build stage offers debs, one may be excluded that would else be taken.
-            excluded=() if get("offers") else tuple(get("excluded", ())),
+            excluded=tuple(get("excluded", ())),
+            barred=tuple(get("barred", ())),
             keep=tuple(get("keep", ())),
             kept=tuple(get("kept", ())),
             offered=tuple(row["deb"] for row in get("offers", ())),

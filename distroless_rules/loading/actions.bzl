@@ -167,4 +167,8 @@ def _offers_(files, *, exclude = [], keep = []):
     found = _deb_offers_([id_("files", file) for file in files], exclude, keep)
     return [struct(deb = _deb_(row["deb"]), needs = row["needs"], depends = row["depends"], cuts = row["cuts"]) for row in found]
 
-debs_ = struct(closure = _closure_, offers = _offers_)
+def _barred_(files, *, exclude = [], keep = []):
+    """Those of `exclude` that `offers` would give, or what they need, if they were not excluded."""
+    return _deb_barred_([id_("files", file) for file in files], exclude, keep)
+
+debs_ = struct(closure = _closure_, offers = _offers_, barred = _barred_)

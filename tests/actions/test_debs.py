@@ -184,3 +184,13 @@ def test_each_deb_is_unpacked_once_for_all_images() -> None:
         ("index", f"{folder}/index"),
         ("tree", f"{folder}/tree"),
     ]
+
+
+def test_what_is_excluded_of_the_build_stage_is_known() -> None:
+    debs = Debs(LOCK, cut, "trixie", lambda action: None)
+    indexes = [each.index for each in debs.closure([("trixie", "curl")], [], (), (), AMD64).debs]
+    words = ("libcurl4", "libcurl5", "libgcc-s1")
+    assert debs.barred(indexes, words, (), AMD64) == ["libcurl4", "libgcc-s1"]
+    assert debs.barred([], words, (), AMD64) == []
+    offered = {offer.unpacked.deb.name for offer in debs.offers(indexes, words, (), AMD64)}
+    assert offered == {"curl", "libc6"}

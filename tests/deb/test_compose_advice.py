@@ -48,6 +48,10 @@ SAID = {
         Options(excluded=("libgpm",), cut=(("nano", "libgpm2", "is no matter"),)),
         ['exclude: "libgpm" is no deb that one of the image needs; did you mean "libgpm2"?'],
     ),
+    "a deb to be left out, of those of the build stage": (
+        Options(excluded=("libssl3", "libsl3"), offered=("zlib1g",), barred=("libssl3",)),
+        ['exclude: "libsl3" is no deb that one of the image needs; did you mean "libssl3"?'],
+    ),
     "a deb whose scripts are accepted": (
         Options(accept=("nanno",)),
         ['accept: "nanno" is no deb of the image; did you mean "nano"?'],

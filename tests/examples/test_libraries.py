@@ -31,7 +31,12 @@ distroless_image(name = "small", binary = ":server", closure = "files")
 
 distroless_image(name = "without", binary = ":server", exclude = ["libssl3t64"])
 
-distroless_image(name = "waived", binary = ":server", exclude = ["libssl3t64"], allow_missing = ["lib*.so.3"])
+distroless_image(
+    name = "waived",
+    allow_missing = ["lib*.so.3"],
+    binary = ":server",
+    exclude = ["libssl3t64", "zlib11g"],
+)
 
 build_root(name = "root", debs = ["@trixie//dash", "@trixie//gcc", "@trixie//libc6-dev", "@trixie//zlib1g-dev"])
 
@@ -118,6 +123,13 @@ def test_what_is_excluded_is_not_taken(shop: Built) -> None:
     assert '"/usr/local/bin/server" of //app:server needs the library "libcrypto.so.3", and the image has none' in (
         ran.stderr
     )
+
+
+def test_what_is_excluded_in_vain_is_said(shop: Built) -> None:
+    ran = shop.attempt("build", "--platform=linux/amd64", "//app:waived")
+    assert ran.returncode == 0, ran.stderr
+    (said,) = [line.partition(": warning: ")[2] for line in ran.stderr.splitlines() if ": warning: " in line]
+    assert said == 'exclude: "zlib11g" is no deb that one of the image needs; did you mean "zlib1g"?'
 
 
 CHAINS = {

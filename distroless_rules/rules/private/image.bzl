@@ -161,6 +161,7 @@ def _compose(ctx, found, closure, layers, config):
             "cut": closure.cuts,
             "gate": gate,
             "offers": offers.rows,
+            "barred": ctx.debs.barred(placed, exclude = _debs(ctx.attr.exclude), keep = _debs(ctx.attr.keep)),
         },
         progress_message = "Composing %s (%d debs)" % (ctx.label.canonical, len(closure.debs)),
     )
