@@ -1,8 +1,9 @@
 """Packages of languages that are in an image but in no deb: their own metadata in, components out.
 
-Wheels (``*.dist-info``), packages of Node (``node_modules``), modules in Go programs and artifacts of Maven in jars.
-What is malformed is no package: its files stay the image's own. Source: PyPA core metadata and binary distribution
-format; npm package.json(5); ``debug/buildinfo`` of Go; Maven archiver, pom.properties.
+Wheels (``*.dist-info``), packages of Node (``node_modules``), modules in Go programs, crates in programs of Rust that
+name them, and artifacts of Maven in jars. What is malformed is no package: its files stay the image's own. Source: PyPA
+core metadata and binary distribution format; npm package.json(5); ``debug/buildinfo`` of Go; cargo-auditable; Maven
+archiver, pom.properties.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import Any
 
 from distroless_rules.sbom.component import Component
 from distroless_rules.sbom.copyright import NONE, Licence, named
+from distroless_rules.sbom.crates import rust_crates
 from distroless_rules.sbom.files import Files
 from distroless_rules.sbom.programs import go_modules, jar_artifacts
 
@@ -39,7 +41,7 @@ def find(files: Files, taken: frozenset[str]) -> list[Component]:
     free = [entry.path for entry in files.regular() if entry.path not in taken]
     found = [*_wheels(files, free, taken), *_node(files, free)]
     for path in free:
-        found.extend(_go(files, path) if _is(files, path, b"\x7fELF") else ())
+        found.extend(_compiled(files, path) if _is(files, path, b"\x7fELF") else ())
         found.extend(_jars(files, path) if path.endswith(".jar") else ())
     return found
 
@@ -162,8 +164,14 @@ def _node_licence(said: dict[str, Any], name: str) -> Licence:
     return named(synopsis, f"package.json of {name}") if synopsis else NONE
 
 
-def _go(files: Files, path: str) -> Iterator[Component]:
-    yield from _parts(path, go_modules(files.read(path, _MAX_PROGRAM)), _golang)
+def _compiled(files: Files, path: str) -> Iterator[Component]:
+    program = files.read(path, _MAX_PROGRAM)
+    yield from _parts(path, go_modules(program), _golang)
+    yield from _parts(path, rust_crates(program), _crate)
+
+
+def _crate(name: str, version: str) -> str:
+    return _purl("cargo", "", name, version)
 
 
 def _golang(name: str, version: str) -> str:
