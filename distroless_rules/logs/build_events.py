@@ -94,6 +94,9 @@ class BuildEvents:
             "cachedLocally": cached,
             "testAttemptDurationMillis": str(milliseconds),
         }
+        if log is not None and label not in self._completed:
+            self._completed.add(label)
+            self._tell({"targetCompleted": {"label": label}}, completed={"success": True})
         if log is not None:
             told["testActionOutput"] = [{"name": "test.log", "uri": log.absolute().as_uri()}]
         self._tell({"testResult": {"label": label, "run": run, "shard": 1, "attempt": 1}}, testResult=told)
@@ -107,7 +110,7 @@ class BuildEvents:
             tests: whether everything was built, and a test failed.
         """
         for label in self._configured:
-            if label not in self._completed and not tests:
+            if label not in self._completed:
                 self._tell({"targetCompleted": {"label": label}}, completed={"success": False})
         if cause:
             reason = "USER_INTERRUPTED" if status == 3 else "LOADING_FAILURE" if status == 2 else "INCOMPLETE"

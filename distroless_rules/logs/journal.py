@@ -199,7 +199,7 @@ class Journal:
         if artifact.path not in self._sources:
             try:
                 self._sources[artifact.path] = supply.digest(artifact)
-            except ActionError:  # it is not there, which is why the action failed
+            except (ActionError, StorageError):  # it is not there, which is why the action failed
                 return None
         return self._sources[artifact.path]
 

@@ -111,6 +111,32 @@ def test_words_that_say_nothing_are_named_once_whatever_was_known(commands: Comm
     assert _warned(commands, name) == SAID.partition("\n")[2]
 
 
+def test_other_verbs_that_build_warn_too(commands: Commands) -> None:
+    test = """
+image_test(name = "check", image = ":image", configs = ["check.yaml"])
+"""
+    check = 'schemaVersion: "2.0.0"\nfileExistenceTests: [{name: text, path: /app/text, shouldExist: true}]\n'
+    build = WORDS.replace('"files")', '"files", "image_test")') + test
+    commands.write({"words/BUILD": build, "words/source.txt": "source\n", "words/check.yaml": check})
+    for words in (
+        ("test", "//words:check"),
+        ("diff", "//words:image", "//words:image"),
+        ("run", "//words:image", "--runtime=runc", "--user=:"),
+    ):
+        ran = commands.run(*words)
+        for line in SAID.splitlines():
+            assert f"{line}\n" in ran.err, words
+    told = commands.root.parent / "events"
+    ran = commands.run("test", "//words:check", f"--build_event_json_file={told}")
+    events = [json.loads(line) for line in told.read_text().splitlines()]
+    (completed,) = (event["completed"] for event in events if "completed" in event)
+    assert (completed, events[-1]["finished"]["overallSuccess"]) == ({"success": True}, True)
+    assert (ran.status, "1 test: 1 passed" in ran.out) == (0, True), ran.err
+    assert re.search(r"^1 test, \d+ actions: \d+ up to date, 0 disk hits, 0 run locally ", ran.err, re.MULTILINE), (
+        ran.err
+    )
+
+
 def _warned(commands: Commands, name: str) -> str:
     ran = commands.run("build", f"//words:{name}")
     assert (ran.status, ran.out) == (0, "")

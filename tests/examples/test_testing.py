@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import uuid
 import xml.etree.ElementTree as ET
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from distroless_rules.logs.file import unpack
 from distroless_rules.values.platform import HOST
 from tests.support.built import Built, workspace
 
@@ -169,6 +171,22 @@ def test_arguments_variables_and_timeouts_of_the_command_line(shop: Built) -> No
     assert log(shop, "good").endswith("data.txt $ more data.txt on\n")
     assert "TIMEOUT" not in run_tests(shop, "--test-timeout=60", "//:good")[1]
     assert "TIMEOUT" in run_tests(shop, "--test-timeout=1", "//:slow")[1]
+
+
+def test_what_a_log_and_events_say_of_tests(shop: Built, tmp_path: Path) -> None:
+    words = ["--test-env=EXTRA=kept to ourselves", f"--build_event_json_file={tmp_path}/events", "//:good", "//:bad"]
+    status, _, err = run_tests(shop, *words)
+    assert status == 1
+    assert re.search(r"^2 tests, \d+ actions?: \d+ up to date, \d+ disk hits?, .* 1 failed", err, re.MULTILINE)
+    events = [json.loads(line) for line in (tmp_path / "events").read_text().splitlines()]
+    results = {e["id"]["testResult"]["label"]: e["testResult"]["status"] for e in events if "testResult" in e}
+    assert results == {"//:good": "PASSED", "//:bad": "FAILED"}
+    assert events[-1]["finished"]["exitCode"]["name"] == "TESTS_FAILED"
+    newest = max((shop.cache / "state/logs").rglob("*.log.zst"), key=lambda path: path.stat().st_mtime_ns)
+    text = unpack(newest, "the log").decode()
+    assert '"verb":"test"' in text
+    assert '"EXTRA":"sha256:' in text
+    assert "kept to ourselves" not in text + (tmp_path / "events").read_text()
 
 
 def test_a_test_that_cannot_be_built_is_no_test_that_failed(shop: Built) -> None:
