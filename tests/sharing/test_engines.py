@@ -116,7 +116,7 @@ def test_where_results_must_be_signed_an_engine_runs_all_again(
         commands.write({"distroless.toml": FILES["distroless.toml"] if words else settings})
         ran = commands.run("build", "//...", f"--remote-executor={engine}", *words)
         assert ran.status == 0, ran.err
-        assert "(4 on the engine, 0 remembered there)" in ran.err
+        assert ", 0 remote hits, 4 run remotely, " in ran.err
         assert digest(ran) == near[1]
 
 
