@@ -115,6 +115,8 @@ class HttpServer:
         """End what is under way."""
         self._watch.close()
         self._pool.clear()
+        if self._elsewhere is not None:
+            self._elsewhere.clear()
 
     def url(self, path: str) -> str:
         """Give the URL of a path after the server's, or of a URL."""
