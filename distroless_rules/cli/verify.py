@@ -88,12 +88,10 @@ def _deviation(deviation: Deviation) -> Iterator[str]:
     yield f'{title}, for {action.owner}: same inputs, other output "{deviation.output}"'
     yield f"  given  {deviation.given.oci}, {deviation.given.size} bytes: {deviation.origin}"
     yield f"  made   {deviation.made.oci}, {deviation.made.size} bytes"
-    where = (
-        "what was given is not to be had"
-        if deviation.first is None
-        else f"byte {deviation.first} is the first that differs"
-    )
-    yield f"  {where}"
+    if deviation.first is None:
+        yield "  what was given is not to be had"
+    else:
+        yield f"  {counted(deviation.first, 'byte')} at the start {'is' if deviation.first == 1 else 'are'} the same"
 
 
 def _images(label: str, given: Path, made: Path) -> Iterator[str]:

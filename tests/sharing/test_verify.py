@@ -91,7 +91,7 @@ def test_a_lie_is_named_and_what_follows_from_it_is_not_blamed(server: Liar, tmp
         f'Writing text.txt, for //:text: same inputs, other output "out"\n'
         f"  given  {Digest.of(POISON).oci}, 10 bytes: found elsewhere, not signed\n"
         f"  made   {Digest.of(TRUE).oci}, 8 bytes\n"
-        "  byte 5 is the first that differs\n"
+        "  5 bytes at the start are the same\n"
     ) in ran.out
     assert "more steps differ by what is read from there" in ran.out
     assert "app/text" in ran.out.partition("--- //:image as given")[2]
