@@ -250,7 +250,10 @@ REFUSED = {
     "no right to write blobs": _refuse("BatchUpdateBlobs", "Write", code=Code.PERMISSION_DENIED),
     "not known who writes": _refuse("UpdateActionResult", "BatchUpdateBlobs", code=Code.UNAUTHENTICATED),
     "no room": _refuse("BatchUpdateBlobs", "Write", code=Code.RESOURCE_EXHAUSTED),
-    "half of a stream taken": {"Write": lambda truth: services.WriteResponse(truth().committed_size // 2)},
+    "half of a stream taken": {
+        "Write": lambda truth: services.WriteResponse(truth().committed_size // 2),
+        "FindMissingBlobs": lambda truth: MISSING((*truth().missing_blob_digests, Digest.of(LARGE.encode()))),
+    },
     "no word of blobs": {"BatchUpdateBlobs": lambda truth: services.BatchUpdateBlobsResponse()},
     "each blob refused": {
         "BatchUpdateBlobs": lambda truth: services.BatchUpdateBlobsResponse(
