@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import copy
+import hashlib
 import json
 import os
 import re
@@ -42,14 +43,14 @@ UNSLIMMED = re.compile(r"usr/share/(doc/[^/]+/copyright|locale/locale\.alias)")
 HEAD = (
     "| example | image | debs | files | MB | MB, gzip | programs | setuid or setgid | shells, package managers, perl |"
 )
-BUILT = {"c": (), "cpp": ("libstdc++6",), "go": (), "rust": ()}
+BUILT = {"c": (), "cpp": ("libstdc++6",), "go": (), "libraries": (), "rust": ()}
 """Examples that are built from source -> the debs that their programs need and a base image lacks."""
 PROGRAMS = "usr/local/"  # where rules put what they build
-EXAMPLE_DEBS: dict[str, tuple[str, ...]] = BUILT | {
+EXAMPLE_DEBS: dict[str, tuple[str, ...]] = {
     build.parent.name: tuple(debs)
     for build in EXAMPLES.glob("*/BUILD")
     if (debs := re.findall(rf'"@{ARCHIVE}//([a-z0-9.+-]+)"', build.read_text("utf-8")))
-}
+} | BUILT
 
 
 def main() -> None:
@@ -186,7 +187,8 @@ class Fat:
         for image in (whole, slim):
             image.files += len(built)
             image.size += sum(map(len, built.values()))
-            image.layers |= {path: len(way.compress(bytearray(data))) for path, data in built.items()}
+            for data in built.values():
+                image.layers[hashlib.sha256(data).hexdigest()] = len(way.compress(bytearray(data)))
         return whole, slim
 
     def image(self, debs: tuple[str, ...]) -> tuple[Contents, Contents]:

@@ -22,6 +22,12 @@ from tests.support.built import EXAMPLES, ROOT, Built
 pytestmark = pytest.mark.archive
 
 DOCUMENTS = ("//nginx:spdx", "//nginx:cyclonedx")
+KINDS = {"cyclonedx-json": "cdx.json", "spdx-json": "spdx.json"}
+BILLS = """
+load("@distroless_rules//rules:defs.bzl", bill = "image_sbom")
+
+[bill(name = "{name}." + kind, format = kind, image = ":{name}") for kind in ("cyclonedx-json", "spdx-json")]
+"""
 STRANGER = 54321
 SYSTEM = "/usr/bin/python3"
 VERSIONS = ("3.10", "3.11", "3.12", "3.13", "3.14")
@@ -140,3 +146,25 @@ def test_the_same_digests(built: Built, elsewhere: Path, name: str, program: str
     for path in ("nginx/image.spdx.json", "nginx/image.cdx.json"):
         assert (root / "distroless-out" / path).read_bytes() == (built.root / "distroless-out" / path).read_bytes()
     assert " 0 up to date, 0 disk hits," in done.stderr, "nothing came from the other build"
+
+
+@pytest.mark.long
+def test_two_builds_give_the_same_documents(built: Built, elsewhere: Path) -> None:
+    """Each example's bills of materials, made again of nothing but the debs, with another seed for hashes."""
+    root, cache = another_workspace(built, elsewhere)
+    labels = [label for label in EXAMPLES if label != "//nginx:image"]  # whose own BUILD file has them
+    for label in labels:
+        package, _, name = label.removeprefix("//").partition(":")
+        with (root / package / "BUILD").open("a", encoding="utf-8") as file:
+            file.write(BILLS.format(name=name))
+    env = os.environ | {"DISTROLESS_CACHE": str(cache), "PYTHONPATH": str(ROOT), "PYTHONHASHSEED": "4321"}
+    wanted = [f"{label}.{kind}" for label in labels for kind in KINDS]
+    done = subprocess.run(
+        built.command("build", *wanted), cwd=root, env=env, capture_output=True, text=True, timeout=900, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    for label in labels:
+        package, _, name = label.removeprefix("//").partition(":")
+        for kind, suffix in KINDS.items():
+            document = (root / f"distroless-out/{package}/{name}.{suffix}").read_text("utf-8")
+            assert document == built.ask("sbom", label, "--format", kind), (label, kind)
