@@ -51,7 +51,7 @@ class Change:
 
 def changes(old: Any, new: Any, path: str = "") -> Iterator[Change]:
     """Give the parts of a value that differ; lists of texts as sets where only members came or went."""
-    if old == new and isinstance(old, bool) == isinstance(new, bool):
+    if old == new and repr(old) == repr(new):  # True == 1, and they are two things
         return
     if isinstance(old, dict) and isinstance(new, dict):
         for key in dict.fromkeys((*old, *new)):

@@ -67,8 +67,9 @@ def test_what_it_names_to_open_it(symbols: list[str], opens: tuple[str, ...]) ->
 
 @pytest.mark.parametrize("machine", MACHINES)
 def test_its_processor(machine: str) -> None:
-    names = {"amd64": "EM_X86_64", "arm64": "EM_AARCH64", "386": "EM_386", "arm": "EM_ARM", "riscv64": "EM_RISCV"}
-    assert read(make_elf(machine=machine)).machine == names.get(machine, "EM_S390")
+    names = {"amd64": "EM_X86_64", "arm64": "EM_AARCH64", "386": "EM_386", "arm": "EM_ARM"}
+    names |= {"riscv64": "EM_RISCV", "s390x": "EM_S390", "bpf": "EM_BPF"}
+    assert read(make_elf(machine=machine)).machine == names[machine]
 
 
 HARDENED: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {

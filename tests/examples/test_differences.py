@@ -46,8 +46,13 @@ def test_a_program_that_changed(built: Built, tmp_path: Path) -> None:
     assert document["lines"]["/app/server.py"].endswith("\n+# changed\n")
     assert len(document["layers"]["new"]) == 1
 
-    theirs = tmp_path / "theirs.json"
-    theirs.write_text(built.ask("explain", "//python:image", "--json"))
+    (tmp_path / "other").mkdir()
+    other = workspace(tmp_path / "other", built.cache.parent, {}, "python")
+    other = Built(other.root, built.cache, {})
+    shutil.copy(built.root / "distroless.lock", other.root)
+    other.ask("build", "//python:image")
+    folder = other.ask("log").rpartition(" in ")[2].strip()
+    theirs = shutil.copy(Path(folder) / "1.log.zst", tmp_path / "theirs.log.zst")  # as from another machine
     answer = json.loads(mine.ask("explain", "//python:image", "--against", str(theirs), "--json"))
     assert [(row["kind"], row["place"]) for row in answer["causes"]] == [("file", "python/server.py")]
     assert answer["causes"][0]["chain"][-1] == "Writing the manifest of //python:image"

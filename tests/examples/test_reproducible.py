@@ -65,7 +65,12 @@ def machines() -> Iterator[tuple[str, str, list[str]]]:
         yield "this Python", sys.executable, mapped if _works(*mapped, "true") else []
 
 
-MACHINES = [pytest.param(*machine, id=machine[0]) for machine in machines()]
+_FOUND = list(machines())
+# Each builds every example anew, which takes minutes: the last, where there is root another user, in each run.
+MACHINES = [
+    pytest.param(*machine, id=machine[0], marks=pytest.mark.long if machine is not _FOUND[-1] else ())
+    for machine in _FOUND
+]
 
 
 @pytest.fixture

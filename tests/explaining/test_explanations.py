@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from distroless_rules.cli.explain_text import shown
@@ -270,6 +270,7 @@ JSON = st.recursive(
 )
 
 
+@example([None, False], [None, 0])
 @given(JSON, JSON)
 def test_values_that_differ_have_changes_and_others_none(old: Any, new: Any) -> None:
     same = json.dumps(old, sort_keys=True) == json.dumps(new, sort_keys=True)

@@ -110,7 +110,7 @@ def _elf(what: Elf) -> bytes:
         needs=what.needs,
         defines=what.defines,
         dlopen=notes,
-        symbols=["__stack_chk_fail"],
+        symbols=["__stack_chk_fail", *(["dlopen", *what.opens] if what.opens else [])],
         machine=_MACHINES[what.machine],
         bits=what.bits,
         kind=what.kind,
