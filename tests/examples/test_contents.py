@@ -19,6 +19,8 @@ from tests.support.built import EXAMPLES, Built
 pytestmark = pytest.mark.archive
 
 EVERY = pytest.mark.parametrize("label", EXAMPLES)
+PULLED = ("//base:image", "//c:image", "//python:image", "//together:image")
+"""What podman copies to its own storage in each run, which takes it ten seconds or more; the others are long."""
 SHELLS = "bash busybox csh dash fish ksh mksh posh rbash sh tcsh yash zsh"
 MANAGERS = "apk apt apt-cache apt-get aptitude debconf dpkg dpkg-deb dpkg-query dnf pip pip3 rpm snap yum"
 BUILDERS = "ar as c++ cc cpp g++ gcc ld make strip"
@@ -154,7 +156,9 @@ def test_umoci_unpacks_the_same_files(built: Built, listed: list[list[Entry]], l
     assert unpacked == {entry.path for layer in listed for entry in layer if entry.path}
 
 
-@EVERY
+@pytest.mark.parametrize(
+    "label", [pytest.param(label, marks=() if label in PULLED else pytest.mark.long) for label in EXAMPLES]
+)
 @pytest.mark.skipif(not shutil.which("podman"), reason="podman is not installed")
 def test_podman_pulls_it(built: Built, label: str, tmp_path: Path) -> None:
     with podman(tmp_path) as words:

@@ -113,6 +113,7 @@ def test_programs_for_another_machine(shop: Built) -> None:
         assert (header[:4], int.from_bytes(header[18:20], "little")) == (b"\x7fELF", machine)
 
 
+@pytest.mark.long
 def test_a_compiler_of_one_archive_for_an_image_of_another(shop: Built) -> None:
     (shop.root / "mixed").mkdir(exist_ok=True)
     (shop.root / "mixed/main.go").write_text('package main\n\nimport "fmt"\n\nfunc main() { fmt.Println("mixed") }\n')
