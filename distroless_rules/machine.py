@@ -8,11 +8,11 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Container
+from typing import TYPE_CHECKING
 
 from distroless_rules import outputs
 from distroless_rules.actions.action import Action
 from distroless_rules.actions.analysed import Analysis
-from distroless_rules.engines import open_engine
 from distroless_rules.errors import Interrupted, MissingError
 from distroless_rules.execution import events
 from distroless_rules.execution.cached import Cached, Forgetful
@@ -30,10 +30,13 @@ from distroless_rules.execution.trees import Trees
 from distroless_rules.fetching import DebFetcher
 from distroless_rules.logs.kept import keys
 from distroless_rules.project import Project
-from distroless_rules.sharing import open_shared
 from distroless_rules.storage.disk import DiskStore
 from distroless_rules.storage.trust import Trust
 from distroless_rules.tools.registry import Registry
+
+if TYPE_CHECKING:
+    from distroless_rules.engines import Engines
+    from distroless_rules.storage.shared import SharedStore
 
 __all__ = ["Machine"]
 
@@ -68,7 +71,7 @@ class Machine:
         self._project = project
         local = DiskStore(project.cache)
         self._trust = Trust(project.remote.trusted, project.remote.accept)
-        self._shared = open_shared(project, local, self._trust, lambda *call: listener(events.RemoteCall(*call)))
+        self._shared = _shared(project, local, self._trust, listener)
         self.store = self._shared or local
         self._listener = listener
         self._sources = Sources(project.root, table_path(project.cache, project.root))
@@ -86,7 +89,13 @@ class Machine:
             project.cache, self.supply, self.store, cancels.check, trees, jobs, listener, keep=sandbox_debug
         )
         remembering = self._trust.everybody
-        self._engines = open_engine(project, commands, self.supply, self.store, cancels, listener, again, remembering)
+        self._engines: Engines | None = None
+        if project.execution.server.address:
+            from distroless_rules.engines import open_engine  # importing it takes as long as reading a small workspace
+
+            self._engines = open_engine(
+                project, commands, self.supply, self.store, cancels, listener, again, remembering
+            )
         chosen = self._engines.executor if self._engines else commands
         kinds = ByKind(Limited(tools, near.jobs) if elsewhere else tools, chosen)
         results = self.store if remember else Forgetful()
@@ -138,3 +147,12 @@ class Machine:
         up, down = self._shared.traffic if self._shared else (0, 0)
         there = self._engines.traffic if self._engines else None
         return (up + there.up, down + there.down) if there else (up, down)
+
+
+def _shared(project: Project, local: DiskStore, trust: Trust, listener: events.Listener) -> SharedStore | None:
+    """Open the shared cache if one is named; what speaks to servers is imported only then."""
+    if not project.remote.address:
+        return None
+    from distroless_rules.sharing import open_shared
+
+    return open_shared(project, local, trust, lambda *call: listener(events.RemoteCall(*call)))

@@ -5,14 +5,17 @@ from __future__ import annotations
 import threading
 from collections.abc import Container, Mapping
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from distroless_rules.actions.action import Action
 from distroless_rules.execution.executor import Executor
 from distroless_rules.execution.key import key
-from distroless_rules.storage.shared import SharedStore
 from distroless_rules.storage.store import ActionCache, ActionResult, BlobStore, Origin
 from distroless_rules.storage.trust import Trust
 from distroless_rules.values.digest import Digest
+
+if TYPE_CHECKING:
+    from distroless_rules.storage.shared import SharedStore
 
 __all__ = ["Cached", "Forgetful"]
 
