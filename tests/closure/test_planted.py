@@ -7,7 +7,8 @@ import re
 import pytest
 
 from distroless_rules.elf.read import Dlopen
-from tests.closure.test_gate import APP, FAULTS, LIB, NEAR, PY, Image, exe, lib, script
+from tests.closure.test_gate import FAULTS, NEAR
+from tests.support.gate import APP, LIB, PY, Image, exe, lib, script
 from tests.support.gated import gated
 
 CONTENTS = {

@@ -16,9 +16,9 @@ from typing import Any
 from distroless_rules.closure.facts import Facts
 from distroless_rules.elf.read import Elf
 from distroless_rules.values.path import parents
-from tests.closure.test_gate import BASE, Image
 from tests.support.debs import make_deb, member
 from tests.support.elf import make_elf
+from tests.support.gate import BASE, Image
 from tests.support.many import Many, needing
 
 __all__ = ["gated"]
