@@ -78,7 +78,7 @@ RULES: tuple[Rule, ...] = (
         r"|etc/ca-certificates/update\.d/|usr/share/python3/|usr/lib/postgresql/[0-9]+/lib/pgxs/",
         "programs that only maintainer scripts and builds of extensions run",
     ),
-    # Beside interpreters; whoever names a package manager's own deb is not meant.
+    # Interpreters' debs bring them; who starts programs by `bundle exec` says so with keep.
     Rule(
         "managers",
         r"usr/bin/(?:cpan|gem|bundler?|luac)[0-9.]*$|usr/lib/ruby/gems/[^/]*/gems/[^/]*/exe/bundler?$",
