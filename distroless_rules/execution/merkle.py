@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from distroless_rules.errors import FormatError
 from distroless_rules.storage import wire
@@ -49,7 +50,7 @@ class Merkle:
 
     def top(self) -> Directory:
         """Give the root's message."""
-        return wire.decode(Directory, self.directories[self.root])
+        return _directory(self.directories[self.root])
 
     def tree(self) -> bytes:
         """Write it as a ``Tree`` message, children by their digests."""
@@ -183,6 +184,11 @@ def _seal(folder: _Folder, directories: dict[Digest, bytes], files: set[Digest])
     digest = Digest.of(data)
     directories[digest] = data
     return digest
+
+
+@lru_cache(maxsize=64)  # a thousand actions share a toolchain
+def _directory(data: bytes) -> Directory:
+    return wire.decode(Directory, data)
 
 
 def _child(data: bytes) -> bytes:

@@ -144,18 +144,18 @@ def encode(value: Message) -> bytes:
         FormatError: if a text in it is not Unicode.
     """
     parts: list[bytes] = []
-    writers = _WRITERS.get(type(value)) or _writers(type(value))
-    for name, kind, head in writers:
+    for name, kind, head in _WRITERS.get(type(value)) or _writers(type(value)):
         given = getattr(value, name)
+        if not given and (given is None or not kind.inner):
+            continue
         if kind.repeated:
-            if kind.wire == _VARINT and given:
+            if kind.wire == _VARINT:
                 packed = b"".join(map(kind.write, given))
                 parts += (head, varint(len(packed)), packed)
-            elif kind.wire == _BYTES:
-                for each in given:
-                    written = kind.write(each)
+            else:
+                for written in map(kind.write, given):
                     parts += (head, varint(len(written)), written)
-        elif given or (kind.inner and given is not None):
+        else:
             written = kind.write(given)
             parts += (head, written) if kind.wire == _VARINT else (head, varint(len(written)), written)
     return b"".join(parts)
@@ -195,9 +195,16 @@ _SMALL = [bytes((value,)) for value in range(0x80)]
 def _decode(kind: type[M], data: bytes, budget: _Budget) -> M:
     readers = _READERS.get(kind) or _readers(kind)
     values: dict[str, Any] = {}
-    for tag, raw in _fields(data):
+    at, end = 0, len(data)
+    while at < end:  # written out, as most of the time that a message takes is spent here
+        tag, at = (data[at], at + 1) if data[at] < 0x80 else _varint_at(data, at)
+        raw, at = _value_at(data, at, tag & 7)
+        if at > end:
+            raise ValueError(_CUT)
         found = readers.get(tag)
         if found is None:
+            if not 0 < tag >> 3 < 1 << 29:
+                raise ValueError(f"there is no field number {tag >> 3}")
             continue
         budget.left -= 1
         if budget.left < 0:
@@ -211,34 +218,23 @@ def _decode(kind: type[M], data: bytes, budget: _Budget) -> M:
             values[name] = field.read(field.write(values[name]) + raw, budget)
         else:
             values[name] = field.read(raw, budget)
-    return kind(**{name: tuple(value) if type(value) is list else value for name, value in values.items()})
+    for name, value in values.items():
+        if type(value) is list:
+            values[name] = tuple(value)
+    return kind(**values)
 
 
-def _fields(data: bytes) -> Iterator[tuple[int, Any]]:
-    """Give each field's tag and what stands there: a number, or bytes."""
-    at, end = 0, len(data)
-    while at < end:
-        tag, at = _varint_at(data, at)
-        if tag >> 3 == 0 or tag >> 32:
-            raise ValueError(f"there is no field number {tag >> 3}")
-        wire = tag & 7
-        if wire == _BYTES:
-            size, at = _varint_at(data, at)
-            if size > end - at:
-                raise ValueError(_CUT)
-            yield tag, data[at : at + size]
-            at += size
-        elif wire == _VARINT:
-            number, at = _varint_at(data, at)
-            yield tag, number
-        elif wire in (_FIXED32, _FIXED64):
-            size = 4 if wire == _FIXED32 else 8
-            if size > end - at:
-                raise ValueError(_CUT)
-            yield tag, int.from_bytes(data[at : at + size], "little")
-            at += size
-        else:
-            raise ValueError(f"there is no wire type {wire}")
+def _value_at(data: bytes, at: int, wire: int) -> tuple[Any, int]:
+    """Give what stands there, a number or bytes, and where it ends; that may be behind the end of ``data``."""
+    if wire == _BYTES:
+        size, at = (data[at], at + 1) if data[at] < 0x80 else _varint_at(data, at)
+        return data[at : at + size], at + size
+    if wire == _VARINT:
+        return _varint_at(data, at)
+    if wire in (_FIXED32, _FIXED64):
+        size = 4 if wire == _FIXED32 else 8
+        return int.from_bytes(data[at : at + size], "little"), at + size
+    raise ValueError(f"there is no wire type {wire}")
 
 
 def _varint_at(data: bytes, at: int) -> tuple[int, int]:
@@ -309,9 +305,12 @@ def _write_digest(value: Digest) -> bytes:
 
 
 def _read_digest(raw: bytes, budget: _Budget) -> Digest:
-    fields = dict(_fields(raw))
-    value, size = fields.get(0x0A, b""), fields.get(0x10, 0)
-    return Digest(value.decode("utf-8"), _signed(size, budget))
+    if raw[:2] == b"\x0a\x40" and len(raw) > 67 and raw[66] == 0x10:  # as everybody writes it
+        size, at = _varint_at(raw, 67)
+        if at == len(raw):
+            return Digest(raw[2:66].decode("utf-8"), _signed(size, budget))
+    told = _decode(_Digest, raw, budget)
+    return Digest(told.hash, told.size)
 
 
 def _read_digest_or_none(raw: bytes, budget: _Budget) -> Digest | None:
@@ -327,3 +326,11 @@ _DATA = _Kind(_BYTES, bytes, lambda raw, _: raw)
 _INTEGER = _Kind(_VARINT, varint, _signed)
 _BOOLEAN = _Kind(_VARINT, varint, lambda raw, _: bool(raw))
 _DIGEST = _Kind(_BYTES, _write_digest, _read_digest, inner=True)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Digest(Message):
+    """A ``Digest`` that may be malformed."""
+
+    hash: str = string(1)
+    size: int = integer(2)
