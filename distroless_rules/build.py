@@ -45,12 +45,14 @@ class Options:
         keep_going: whether to go on after a failure with what does not need it.
         locked: whether a lock that is missing or stale is an error.
         sandbox_debug: whether the sandbox of an action that fails stays.
+        minimal: whether digests are all that is wanted: nothing is put into the output folder, nor brought for it.
     """
 
     jobs: int = 0
     keep_going: bool = False
     locked: bool = False
     sandbox_debug: bool = False
+    minimal: bool = False
 
 
 @dataclass(frozen=True)
@@ -75,13 +77,13 @@ class Built:
 
 
 def build(project: Project, request: Request, options: Options, listener: events.Listener) -> Built:
-    """Build what is asked for, and put it below the output folder.
+    """Build what is asked for, and put it below the output folder, unless only digests are wanted.
 
     Raises:
         DistrolessError: whatever keeps it from being built; the last outputs stay as they were.
     """
     begun = time.monotonic()
-    stamp = state.Stamp(project, request)
+    stamp = state.Stamp(project, request, "learn" if options.minimal else "build")
     results = stamp.unchanged()
     looked = events.Phase("look for changes", begun, time.monotonic())
     if results is not None:
@@ -109,7 +111,7 @@ def _built(project: Project, analysis: Analysis, stamp: state.Stamp, options: Op
     results: tuple[outputs.Result, ...] = ()
     with Machine(project, options.jobs, journal.listen, sandbox_debug=options.sandbox_debug) as machine:
         try:
-            outcome, placed, complete, results = _made(project, machine, analysis, options.keep_going, journal.listen)
+            outcome, placed, complete, results = _made(project, machine, analysis, options, journal.listen)
         finally:
             journal.gather(machine.executor, machine.supply, stamp.declared, complete, results)
         failures = tuple(failure.error for failure in outcome.failures)
@@ -125,7 +127,7 @@ def _built(project: Project, analysis: Analysis, stamp: state.Stamp, options: Op
 
 
 def _made(
-    project: Project, machine: Machine, analysis: Analysis, keep_going: bool, listener: events.Listener
+    project: Project, machine: Machine, analysis: Analysis, options: Options, listener: events.Listener
 ) -> tuple[Outcome, outputs.Outputs, list[Wanted], tuple[outputs.Result, ...]]:
     """Execute, and put outputs in place; what vanishes from a cache in between is made again."""
     from distroless_rules.execution.outcome import Diverged
@@ -134,7 +136,7 @@ def _made(
     tries = 3
     while True:
         try:
-            outcome = machine.execute(analysis, keep_going)
+            outcome = machine.execute(analysis, options.keep_going)
         except Diverged:
             tries -= 1
             if not tries:
@@ -144,14 +146,15 @@ def _made(
             blamed = isinstance(failure.error, (ActionError, AnalysisError, FetchError, FormatError, TrustError))
             if failure.action and blamed and failure.error.at is None:
                 failure.error.at = analysis.places.get(failure.action.owner)
-        if outcome.failures and not keep_going:
+        if outcome.failures and not options.keep_going:
             raise outcome.failures[0].error
         placed = outputs.Outputs(project.outputs, outcome.digests, machine.store)
         complete = [w for w in analysis.wanted if all(a in outcome.digests for a in outputs.artifacts(w))]
-        machine.store.bring(outcome.digests[a] for w in complete for a in outputs.artifacts(w))
+        needed, put = (outputs.descriptors, placed.learn) if options.minimal else (outputs.artifacts, placed.place)
+        machine.store.bring(outcome.digests[a] for w in complete for a in needed(w))
         begun = time.monotonic()
         try:
-            results = tuple(map(placed.place, complete))
+            results = tuple(map(put, complete))
         except MissingBlobError:
             tries -= 1
             if not tries:

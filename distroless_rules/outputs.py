@@ -26,7 +26,7 @@ from distroless_rules.values.tree import is_program
 if TYPE_CHECKING:
     from distroless_rules.storage.store import LocalStore
 
-__all__ = ["Mark", "Outputs", "Result", "artifacts", "stands"]
+__all__ = ["Mark", "Outputs", "Result", "artifacts", "descriptors", "stands"]
 
 Mark = tuple[int, int, int]
 """Size, modification time in ns, and inode that a file was left with."""
@@ -41,7 +41,7 @@ class Result:
     Attributes:
         label: its label.
         rule: its rule.
-        paths: what is in the output folder, below it: the layout's folder, or files.
+        paths: what is in the output folder, below it: the layout's folder, or files; none if it was only learned.
         digest: of an image the digest of its manifest or index, ``sha256:...``, else ``""``.
         size: bytes of the files or of the layout's blobs.
     """
@@ -73,6 +73,12 @@ def artifacts(wanted: Wanted) -> Iterator[Artifact]:
     if wanted.layout.report is not None:
         yield wanted.layout.report
     yield from (file for _, file in wanted.layout.beside)
+
+
+def descriptors(wanted: Wanted) -> Iterator[Artifact]:
+    """Give what says the digest of a target that is an image."""
+    if wanted.layout is not None:
+        yield wanted.layout.descriptor
 
 
 def stands(marks: Mapping[str, Mark], folder: Path) -> bool:
@@ -125,8 +131,23 @@ class Outputs:
                 raise MissingBlobError(min(gone, key=str)) from error
             raise
 
+    def learn(self, wanted: Wanted) -> Result:
+        """Give what a target is, and put nothing in its place; of an image only the descriptor is read.
+
+        Raises:
+            MissingBlobError: if the descriptor has vanished from the store.
+        """
+        parts, digests = wanted.layout, self._digests
+        digest = self._descriptor(parts)["digest"] if parts else ""
+        size = sum(digests[file].size for file in (parts.blobs if parts else _made(wanted)))
+        return Result(str(wanted.label), wanted.rule, (), digest, size)
+
+    def _descriptor(self, parts: Layout) -> dict[str, Any]:
+        descriptor: dict[str, Any] = json.loads(self._store.path(self._digests[parts.descriptor]).read_bytes())
+        return descriptor
+
     def _files(self, wanted: Wanted) -> Result:
-        files = [file for file in wanted.files if file.root is Root.DERIVED]
+        files = _made(wanted)
         paths = tuple((self._tree if file.tree else self._file)(file, file.path.partition("/")[2]) for file in files)
         return Result(str(wanted.label), wanted.rule, paths, "", sum(self._digests[file].size for file in files))
 
@@ -166,7 +187,7 @@ class Outputs:
 
         label, digests = wanted.label, self._digests
         path = f"{label.package}/{label.name}" if label.package else label.name
-        descriptor = json.loads(self._store.path(digests[parts.descriptor]).read_bytes())
+        descriptor = self._descriptor(parts)
         blobs = {digests[blob].oci: self._store.path(digests[blob]) for blob in parts.blobs}
         layout.write(self._folder / path, descriptor, blobs)
         if parts.report is not None:
@@ -177,6 +198,10 @@ class Outputs:
         self._paths.update((f"{path}/{name}", None) for name in names)
         size = sum(digests[blob].size for blob in parts.blobs)
         return Result(str(label), wanted.rule, (path,), descriptor["digest"], size)
+
+
+def _made(wanted: Wanted) -> list[Artifact]:
+    return [file for file in wanted.files if file.root is Root.DERIVED]
 
 
 def _mark(path: str) -> Mark:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from distroless_rules.cli.common import Flags, build_here, counted, note, told_options
+from distroless_rules.cli.common import Flags, build_here, counted, note, options, told
 from distroless_rules.cli.telling import Telling
 from distroless_rules.errors import BuildError, RequestError
 from distroless_rules.values.size import size_text
@@ -50,7 +50,7 @@ def unmarked(_: click.Context, __: click.Parameter, words: tuple[str, ...]) -> t
     help="Write the image to docker-archive=FILE or oci-archive=FILE too.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print what was built as JSON.")
-@told_options
+@options(*told, "minimal")
 def command(flags: Flags, patterns: tuple[str, ...], outputs: tuple[str, ...], as_json: bool) -> None:
     """Build targets; outputs appear under distroless-out/<package>/<name>.
 
@@ -59,6 +59,8 @@ def command(flags: Flags, patterns: tuple[str, ...], outputs: tuple[str, ...], a
     import time
 
     archives = [_archive(text) for text in outputs]
+    if archives and flags.minimal:
+        raise RequestError(f"write {'='.join(archives[0])}", "--remote-download-minimal brings nothing to write")
     begun = time.monotonic()
     with Telling(flags, "build", patterns) as telling:
         project, built = build_here(flags, patterns, telling)
@@ -122,8 +124,9 @@ def _made(built: Built) -> list[str]:
     for result in built.results:
         if few or result.digest:
             digest = f" {result.digest}" if result.digest else ""
-            size = f" ({size_text(result.size)})" if len(result.paths) == 1 else ""
-            lines += [f"  distroless-out/{path}{digest}{size}" for path in result.paths]
+            places = [f"distroless-out/{path}" for path in result.paths] or [result.label] * bool(digest)
+            size = f" ({size_text(result.size)})" if len(places) == 1 else ""
+            lines += [f"  {place}{digest}{size}" for place in places]
     return [*lines[:_LINES], f"  and {len(lines) - _LINES} more"] if len(lines) > _LINES else lines
 
 

@@ -32,6 +32,7 @@ __all__ = [
     "open_here",
     "options",
     "print_messages",
+    "told",
     "told_options",
 ]
 
@@ -64,6 +65,7 @@ class Flags:
     strategy: tuple[str, ...] = ()
     profile: str = ""
     events: str = ""
+    minimal: bool = False
 
     def request(self, project: Project, patterns: Iterable[str]) -> Request:
         """Read what is asked for, relative to the folder that the user stands in.
@@ -106,7 +108,7 @@ class Flags:
         """How to build."""
         from distroless_rules.build import Options
 
-        return Options(self.jobs, self.keep_going, self.locked, self.sandbox_debug)
+        return Options(self.jobs, self.keep_going, self.locked, self.sandbox_debug, self.minimal)
 
     @property
     def execution(self) -> ExecutionOptions:
@@ -202,6 +204,12 @@ _OPTIONS = {
         metavar="FILE",
         help="Write what happens to FILE, a line of JSON each, as Bazel's build events.",
     ),
+    "minimal": click.option(
+        "--remote-download-minimal",
+        "minimal",
+        is_flag=True,
+        help="Learn the digests and bring nothing: distroless-out/ stays as it is.",
+    ),
     "cache_dir": click.option(
         "--cache-dir", default="", metavar="FOLDER", help="The cache; else $DISTROLESS_CACHE, else the user's."
     ),
@@ -244,10 +252,11 @@ build_options = options(
 )
 """The options of every verb that builds."""
 
-told_options = options(
+told = (
     *("platform", "define", "jobs", "keep_going", "locked", "sandbox_debug"),
     *(*remote_options, *execution_options, "profile", "events"),
 )
+told_options = options(*told)
 """The same, with those that say what other programs are told (see ``cli.telling``)."""
 
 

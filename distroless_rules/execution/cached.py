@@ -67,6 +67,7 @@ class Cached:
         self._before = before
         self._trust = trust or Trust()
         self.keys: dict[int, str] = {}
+        self._found: set[str] = set()  # in the shared cache, by this build
         self._guard = threading.Lock()
         self._running: dict[str, threading.Lock] = {}
 
@@ -83,14 +84,19 @@ class Cached:
         name = key(action, inputs, self._inner.version(action)).hash
         self.keys[id(action)] = name
         result = self._recall(action, name)
-        return replace(result, origin=Origin.BEFORE) if result is not None and name in self._before else result
+        if result is not None and name in self._before:
+            return replace(result, origin=Origin.BEFORE)
+        return replace(result, origin=Origin.SHARED) if result is not None and name in self._found else result
 
     def seek(self, action: Action, inputs: Mapping[str, Digest]) -> ActionResult | None:
         """Give the result that others have made, or None; this asks a server, so it is for a thread that may wait."""
         if self._shared is None or action in self._again:
             return None
         name = key(action, inputs, self._inner.version(action))
-        return self._shared.seek(name, [named.name for named in action.outputs])
+        result = self._shared.seek(name, [named.name for named in action.outputs])
+        if result is not None:
+            self._found.add(name.hash)
+        return result
 
     def execute(self, action: Action, inputs: Mapping[str, Digest]) -> ActionResult:
         """Give the remembered result if all its blobs are there, else perform the action and remember it."""

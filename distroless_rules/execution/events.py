@@ -52,6 +52,11 @@ class Ending(Enum):
         """Give how an action ended that was to be performed, by whence its result is."""
         return {"ENGINE": Ending.REMOTE, "REMEMBERED": Ending.SHARED}.get(origin.name, Ending.RAN)
 
+    @staticmethod
+    def known(origin: Origin) -> Ending:
+        """Give how an action ended whose result was kept here, by whence it is."""
+        return {"BEFORE": Ending.SAME, "SHARED": Ending.SHARED}.get(origin.name, Ending.CACHED)
+
 
 @dataclass(frozen=True, slots=True)
 class BuildStarted:

@@ -26,7 +26,7 @@ from distroless_rules.execution.outcome import Diverged, Failure, Outcome, count
 from distroless_rules.execution.plan import Plan, make
 from distroless_rules.execution.pool import Pool
 from distroless_rules.execution.supply import Supply
-from distroless_rules.storage.store import ActionResult, MissingBlobError, Origin
+from distroless_rules.storage.store import ActionResult, MissingBlobError
 from distroless_rules.values.digest import Digest
 
 __all__ = ["DOWNLOADS", "Seek", "execute"]
@@ -214,16 +214,16 @@ class _Run:
             ask = partial(self._ask, position, partial(self._seek, action, inputs))
             self._seekers.submit(ask, self._plan.priority[position])
         else:
-            self._take(position, result, events.Ending.CACHED)
+            self._take(position, result)
 
-    def _take(self, position: int, result: ActionResult | None, ending: events.Ending) -> None:
+    def _take(self, position: int, result: ActionResult | None, ending: events.Ending | None = None) -> None:
         """Take what a look for an action's result has given; where that is not enough the action is performed."""
         if self._stopping:
             return
         if result is None or self._wants_absent(self._plan.actions[position], result):
             self._start(position)
         else:
-            self._finish(position, result, events.Ending.SAME if result.origin is Origin.BEFORE else ending)
+            self._finish(position, result, ending or events.Ending.known(result.origin))
 
     def _ask(self, position: int, seek: Callable[[], ActionResult | None]) -> None:
         """Look elsewhere for a result; runs on a thread of the seekers."""

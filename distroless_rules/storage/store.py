@@ -60,6 +60,7 @@ class Origin(Enum):
 
     HERE = "here"  # it was made, or kept, on this machine
     BEFORE = "before"  # it was kept here, and a build just before had it too
+    SHARED = "shared"  # the shared cache had it a moment ago, for another action that is the same
     ENGINE = "engine"  # an engine made it now
     REMEMBERED = "remembered"  # an engine had made it
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -79,6 +80,72 @@ def test_the_second_build_is_found_and_sends_nothing(address: str, tmp_path: Pat
     ran = alone.run("build", "//...", f"--remote-cache={address}", "--noremote_accept")
     assert set(counts(ran.err)) == {"run"}
     assert digest(alone) == digest(first)
+
+
+def test_digests_are_learned_and_nothing_is_brought(address: str, tmp_path: Path) -> None:
+    first = Commands(tmp_path / "first", FILES)
+    assert first.run("build", "//...", f"--remote-cache={address}", "--remote-upload").status == 0
+    second = Commands(tmp_path / "second", FILES)
+    words = ("build", "//...", f"--remote-cache={address}", "--remote-download-minimal")
+    learned = second.run(*words)
+    assert learned.status == 0, learned.err
+    assert set(counts(learned.err)) == {"shared"}
+    assert f"  //:image sha256:{digest(first)[7:]} (" in learned.err
+    assert not (second.root / "distroless-out").exists()
+    assert sum(file.stat().st_size for file in (second.cache / "cas").rglob("*") if file.is_file()) < 20_000
+    assert "3 targets up to date" in second.run(*words).err
+
+    built = second.run("build", "//...", f"--remote-cache={address}")
+    assert set(counts(built.err)) == {"same"}, "what is learned is kept"
+    assert digest(second) == digest(first)
+    second.write({"source.txt": "other\n"})
+    newer = second.run("build", "--json", *words[1:])
+    assert newer.status == 0, newer.err
+    assert {row["digest"] for row in json.loads(newer.out)} - {None} != {digest(second)}, "outputs stay as they are"
+    assert {tuple(row["paths"]) for row in json.loads(newer.out)} == {()}
+
+
+def test_digests_of_what_a_server_has_lost_are_learned_too(tmp_path: Path) -> None:
+    with engines.casd(tmp_path / "data") as address:
+        first = Commands(tmp_path / "first", FILES)
+        assert first.run("build", "//...", f"--remote-cache={address}", "--remote_upload").status == 0
+        second = Commands(tmp_path / "second", FILES)
+        words = ("build", "//:image", f"--remote-cache={address}", "--remote-download-minimal")
+        assert set(counts(second.run(*words).err)) == {"shared"}
+        (second.cache / "state").rename(tmp_path / "state")
+        for top in (tmp_path / "data", second.cache / "cas"):
+            for file in top.rglob("*"):
+                if {"objects", "cas"} & set(file.parts) and file.is_file():
+                    file.unlink()
+        ran = second.run(*words)
+        assert ran.status == 0, ran.err
+        assert f"  //:image {digest(first)} (" in ran.err
+
+
+def test_an_archive_cannot_be_written_of_what_is_only_learned(tmp_path: Path) -> None:
+    commands = Commands(tmp_path, FILES)
+    ran = commands.run("build", "//:image", "--remote-download-minimal", "--output=oci-archive=image.tar")
+    assert ran.status == 2
+    assert "cannot write oci-archive=image.tar: --remote-download-minimal brings nothing to write" in ran.err
+
+
+def test_actions_that_are_the_same_are_remote_hits_all(address: str, tmp_path: Path) -> None:
+    files = {
+        "BUILD": """
+            load("@distroless_rules//rules:defs.bzl", "distroless_image", "files", "write_file")
+
+            write_file(name = "made", out = "made.txt", content = ["the same"])
+
+            [files(name = name, srcs = {"/text": file}) for name, file in [("now", "text"), ("later", ":made")]]
+
+            [distroless_image(name = name + "_image", contents = [":" + name]) for name in ["now", "later"]]
+            """,
+        "text": "the same\n",
+    }
+    first = Commands(tmp_path / "first", files)
+    built = counts(first.run("build", "//...", f"--remote-cache={address}", "--remote-upload").err)
+    found = Commands(tmp_path / "second", files).run("build", "//...", f"--remote-cache={address}")
+    assert counts(found.err) == {"shared": sum(built.values())}
 
 
 def test_blobs_of_an_earlier_build_are_brought_when_they_are_needed(address: str, tmp_path: Path) -> None:
