@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.built import EXAMPLES, ROOT, Built
+from tests.support.built import EXAMPLES, ROOT, Built, copy_debs
 
 pytestmark = pytest.mark.archive
 
@@ -97,12 +97,7 @@ def another_workspace(built: Built, folder: Path) -> tuple[Path, Path]:
     """Copy the workspace with its lock, and a cache with the debs and nothing else; all their times differ."""
     root, cache = folder / "die Werkstätte", folder / "cache"
     shutil.copytree(built.root, root, ignore=shutil.ignore_patterns("distroless-out"), copy_function=shutil.copyfile)
-    for digest in set(re.findall(r'"([0-9a-f]{64})"', (root / "distroless.lock").read_text())):
-        blob = built.cache / "cas" / digest[:2] / digest
-        if blob.exists():
-            target = cache / "cas" / digest[:2] / digest
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(blob, target)
+    copy_debs(root, built.cache, cache)
     for path in (root, *root.rglob("*")):
         os.utime(path, (1_000_000_000, 1_000_000_000))
     return root, cache

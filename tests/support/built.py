@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -23,7 +24,7 @@ from distroless_rules.oci.layout import Image
 from distroless_rules.oci.unpack import unpack
 from distroless_rules.values.tree import Entry
 
-__all__ = ["EXAMPLES", "ROOT", "Built", "build_once", "cache_of", "copy_workspace", "workspace"]
+__all__ = ["EXAMPLES", "ROOT", "Built", "build_once", "cache_of", "copy_debs", "copy_workspace", "workspace"]
 
 ROOT = Path(__file__).parents[2]
 EXTRA = ROOT / "tests/examples/extra"
@@ -139,6 +140,15 @@ def copy_workspace(folder: Path) -> None:
     """Copy the examples, and the images that only tests need, to a folder that is not there."""
     shutil.copytree(ROOT / "examples", folder, ignore=shutil.ignore_patterns("distroless-out", "distroless.lock"))
     shutil.copytree(EXTRA, folder / "extra")
+
+
+def copy_debs(root: Path, cache: Path, target: Path) -> None:
+    """Copy from one cache to another the debs that a workspace has locked, as far as they are there; nothing else."""
+    for digest in set(re.findall(r'"([0-9a-f]{64})"', (root / "distroless.lock").read_text())):
+        blob = Path("cas", digest[:2], digest)
+        if (cache / blob).exists():
+            (target / blob).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(cache / blob, target / blob)
 
 
 def build_once(shared: Path) -> Built:
