@@ -1,25 +1,31 @@
 """Calls to a gRPC server: messages in, messages out, and ``RemoteError`` for whatever goes wrong.
 
-Nothing is asked twice here; that is ``storage.patience``. A call has a deadline. A stream has one for each silence,
-and is given up too when it is much slower than any network: a server that sends a byte a second would hold a build for
-ever. grpc is imported when a channel is made. Source: grpc.github.io/grpc/python, and grpc/grpc_types.h for options.
+Nothing is asked twice here; that is ``storage.patience``. Whatever stands still, or is much slower than any network, is
+given up (``storage.traffic``): a server that sends a byte a second would hold a build for ever. grpc is imported when a
+channel is made. Source: grpc.github.io/grpc/python, and grpc/grpc_types.h for options.
 """
 
 from __future__ import annotations
 
 import os
 import re
+import threading
 from collections.abc import Callable, Generator, Iterator
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urlsplit
+from urllib.request import getproxies_environment
 
 from distroless_rules.errors import ConfigError, DistrolessError, FormatError
 from distroless_rules.storage import wire
 from distroless_rules.storage.endpoint import Endpoint, Login
 from distroless_rules.storage.faults import Code, RemoteError
 from distroless_rules.storage.messages import Status
+from distroless_rules.storage.meter import Meter, connections, cut
 from distroless_rules.storage.services import Method
-from distroless_rules.storage.traffic import SLOWEST, Traffic, Watch
+from distroless_rules.storage.traffic import Traffic, Watch
 
 if TYPE_CHECKING:
     import grpc
@@ -30,8 +36,8 @@ Q = TypeVar("Q", bound=wire.Message)
 R = TypeVar("R", bound=wire.Message)
 
 _LARGEST = 16 << 20  # bytes of a message that is received: servers keep to 4 MiB
-_SMALL = 20_000  # bytes of a request that goes at once, whatever the network
-_UPLOAD_SILENCE = 10.0  # seconds: a server may write a large blob to its disk before it answers
+_CLOSING = 0.5  # seconds
+_LONGEST = 600.0  # seconds that a call may take, however much moves
 _OPTIONS = (
     ("grpc.max_receive_message_length", _LARGEST),
     ("grpc.max_send_message_length", -1),
@@ -52,7 +58,7 @@ class Channel:
 
     Args:
         endpoint: the server, ``grpc`` or ``grpcs``.
-        seconds: how long a small call may take, and a stream may be silent.
+        seconds: how long a small call may take; half of it, nothing at all may move.
         headers: names and values that go with each call, beside those of the endpoint.
 
     Attributes:
@@ -70,21 +76,29 @@ class Channel:
         self._headers = headers
         self._login = Login(endpoint)
         self._login.headers()
-        self._watch = Watch(seconds)
+        self._cut = partial(cut, _ports(endpoint))
+        self._watch = Watch(seconds, Meter(partial(connections, _ports(endpoint))), self._cut)
         self._channel = _open(endpoint)
 
     def close(self) -> None:
         """End what is under way."""
         self._watch.close()
-        self._channel.close()
+        closing = threading.Thread(target=self._channel.close, name="cache-close", daemon=True)
+        closing.start()  # it waits for calls that it has cancelled, and these for what is stuck on its way
+        closing.join(_CLOSING)
+        if closing.is_alive():
+            self._cut()
+            closing.join(_CLOSING)
 
-    def call(self, method: Method[Q, R], request: Q, *, seconds: float = 0) -> R:
+    def call(self, method: Method[Q, R], request: Q, *, seconds: float = 0, expects: int = 0, blobs: int = 0) -> R:
         """Ask once, and give the answer.
 
         Args:
             method: what is asked.
             request: with what.
-            seconds: how long it may take; 0: as long as a small call, and longer for a large request.
+            seconds: how long it may take; 0: as long as a small call, and longer for what is large.
+            expects: how many bytes the answer has, if it is large.
+            blobs: how many files the server has to make of the request before it answers.
 
         Raises:
             RemoteError: if there is no answer, or one that is not well formed.
@@ -92,15 +106,15 @@ class Channel:
         data = wire.encode(request)
         self.traffic.sent(len(data))
         stub: grpc.UnaryUnaryMultiCallable[bytes, bytes] = self._channel.unary_unary(method.path)
-        quick = not seconds and len(data) < _SMALL
-        seconds = seconds or self._seconds + len(data) / SLOWEST
         with (
             self.traffic.during(method.name),
-            self._watch.over(lambda: call.cancel(), seconds, quick) as watched,
+            self._watch.over(lambda: call.cancel(), size=len(data) + expects, seconds=seconds) as watched,
         ):
             watched.waits()
+            if blobs:
+                watched.sent(len(data), blobs)
             with self._errors(method, watched.why):
-                call = stub.future(data, timeout=seconds, metadata=self._metadata(method))
+                call = stub.future(data, timeout=seconds or _LONGEST, metadata=self._metadata(method))
                 answer: bytes = call.result()
             watched.came(len(answer))
         return self._read(method, answer)
@@ -121,10 +135,7 @@ class Channel:
         with self._errors(method):
             stub: grpc.UnaryStreamMultiCallable[bytes, bytes] = self._channel.unary_stream(method.path)
             answers = stub(data, metadata=self._metadata(method))
-        with (
-            self.traffic.during(method.name),
-            self._watch.over(answers.cancel, silence or self._seconds, quick=not silence) as watched,
-        ):
+        with self.traffic.during(method.name), self._watch.over(answers.cancel, seconds=silence) as watched:
             try:
                 while True:
                     watched.waits()
@@ -137,8 +148,13 @@ class Channel:
             finally:
                 answers.cancel()
 
-    def upload(self, method: Method[Q, R], requests: Iterator[Q]) -> R:
+    def upload(self, method: Method[Q, R], requests: Iterator[Q], size: int) -> R:
         """Send requests as fast as they are taken, and give the answer; it may come before all are sent.
+
+        Args:
+            method: what is asked.
+            requests: with what.
+            size: bytes that the server has to keep before it answers.
 
         Raises:
             RemoteError: as ``call`` does.
@@ -146,10 +162,7 @@ class Channel:
         """
         failed: list[DistrolessError | OSError] = []
         stub: grpc.StreamUnaryMultiCallable[bytes, bytes] = self._channel.stream_unary(method.path)
-        with (
-            self.traffic.during(method.name),
-            self._watch.over(lambda: call.cancel(), _UPLOAD_SILENCE) as watched,
-        ):
+        with self.traffic.during(method.name), self._watch.over(lambda: call.cancel()) as watched:
 
             def sent() -> Iterator[bytes]:
                 try:
@@ -159,6 +172,7 @@ class Channel:
                         yield data
                         watched.passed(len(data))
                         watched.waits()
+                    watched.sent(size)
                 except (DistrolessError, OSError) as error:  # raised here, grpc would only log it
                     failed.append(error)
                     call.cancel()
@@ -223,6 +237,15 @@ class _Errors:
         cause, hint = _explain(code, self._login.redact(error.details() or ""))
         hint = hint.replace("[cache]", f"[{self._endpoint.table}]")
         raise RemoteError(doing, cause, code, hint=hint, said=_status(error)) from error
+
+
+def _ports(endpoint: Endpoint) -> set[int]:
+    """Give the ports that connections to a server lead to: its own, and those of proxies where these are used."""
+    found = {endpoint.port}
+    for proxy in () if endpoint.local else getproxies_environment().values():
+        with suppress(ValueError):
+            found.add(urlsplit(proxy).port or 80)
+    return found
 
 
 def _doing(method: Method[Any, Any], endpoint: Endpoint) -> str:

@@ -27,7 +27,7 @@ class Code(IntEnum):
     RESOURCE_EXHAUSTED = 8
     FAILED_PRECONDITION = 9
     ABORTED = 10
-    OUT_OF_RANGE = 11
+    OUT_OF_RANGE = 11  # of what is larger than the server takes
     UNIMPLEMENTED = 12
     INTERNAL = 13
     UNAVAILABLE = 14

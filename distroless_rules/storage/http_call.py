@@ -9,7 +9,9 @@ from __future__ import annotations
 import http.client
 import io
 import os
+import select
 import socket
+import ssl
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
@@ -21,6 +23,7 @@ from urllib.request import getproxies_environment, proxy_bypass
 from distroless_rules.errors import ConfigError
 from distroless_rules.storage.endpoint import Endpoint, Login
 from distroless_rules.storage.faults import Code, RemoteError
+from distroless_rules.storage.meter import Meter
 from distroless_rules.storage.traffic import Traffic, Watch, Watched
 
 if TYPE_CHECKING:
@@ -32,6 +35,7 @@ Answer = tuple[int, Mapping[str, str], Iterator[bytes]]
 """Status, headers, and the pieces of the body."""
 
 _CONNECT_SECONDS = 1.5
+_SILENCE = 60.0  # seconds after which a socket gives up by itself
 _PIECE = 1 << 18  # bytes
 _CONNECTIONS = 32
 _SHORT = 4  # pieces of a body that are read to keep the connection
@@ -41,6 +45,7 @@ _CODES = {
     404: Code.NOT_FOUND,
     405: Code.PERMISSION_DENIED,
     410: Code.NOT_FOUND,
+    413: Code.OUT_OF_RANGE,
     429: Code.RESOURCE_EXHAUSTED,
     501: Code.UNIMPLEMENTED,
     507: Code.RESOURCE_EXHAUSTED,
@@ -49,6 +54,7 @@ _HINTS = {
     Code.UNAUTHENTICATED: 'see "token_file", "credential_helper" and "headers" in [cache]',
     Code.PERMISSION_DENIED: 'see "token_file" in [cache]; without the right to write set upload = false',
     Code.UNAVAILABLE: 'see "remote" in [cache]',
+    Code.OUT_OF_RANGE: "raise its limit, which nginx calls client_max_body_size",
 }
 
 
@@ -72,7 +78,7 @@ class Web(Protocol):
         headers: Mapping[str, str] | None = None,
         body: BinaryIO | None = None,
         *,
-        silence: float = 0,
+        work: int = 0,
     ) -> AbstractContextManager[Answer]:
         """Ask once (see ``HttpServer.ask``)."""
 
@@ -130,7 +136,7 @@ class HttpServer:
         headers: Mapping[str, str] | None = None,
         body: BinaryIO | None = None,
         *,
-        silence: float = 0,
+        work: int = 0,
         known: bool = True,
     ) -> Iterator[Answer]:
         """Ask once; give the status, the headers and the body's pieces.
@@ -140,7 +146,7 @@ class HttpServer:
             path: after the server's; or a whole URL, which may lead to another server.
             headers: beside those that prove who asks, which no other server is sent.
             body: read from the start; ``Content-Length`` is among the headers.
-            silence: seconds for which it may say nothing; 0: as long as is usual.
+            work: bytes that it has to keep, or to look through, before it answers; 0: those of the body.
             known: whether it is told who asks.
 
         Raises:
@@ -149,18 +155,23 @@ class HttpServer:
         doing = f"{'send a blob to' if body else 'read'} {self.endpoint.shown}"
         url = self.url(path)
         here = _origin(url) == self._origin
-        longest = silence or self._seconds * (3 if body else 1)
+        headers = headers or {}
+        work = work or int(headers.get("Content-Length", "0"))
         with (
             self.traffic.during(f"HTTP {method}"),
-            self._watch.over(self._hang_up(), longest, quick=longest == self._seconds) as watched,
+            self._line() as line,
+            self._watch.over(line.hang_up, meter=line.meter) as watched,
         ):
             watched.waits()
+            sent = _Sent(body, self.traffic, watched, line, work) if body else None
+            if body is None and work:
+                watched.sent(work)
             with self._errors(doing, watched):
                 response: BaseHTTPResponse = (self._pool if here else self._other()).request(
                     method,
                     url,
-                    headers={**self._headers(doing, known and here), **(headers or {})},
-                    body=_Counted(body, self.traffic, watched) if body else None,
+                    headers={**self._headers(doing, known and here), **headers},
+                    body=sent,
                     preload_content=False,
                     redirect=False,
                 )
@@ -170,6 +181,9 @@ class HttpServer:
             except BaseException:
                 response.close()
                 raise
+            if sent is not None and not sent.whole:
+                response.close()
+                return
             self._finish(response, doing, watched)
 
     def refused(self, status: int, doing: str) -> RemoteError:
@@ -218,15 +232,15 @@ class HttpServer:
         except ConfigError as error:  # it went well at first
             raise RemoteError(doing, str(error), Code.UNAUTHENTICATED) from error
 
-    def _hang_up(self) -> Any:
+    @contextmanager
+    def _line(self) -> Iterator[_Line]:
+        """Give what becomes the connection of this thread's request, and put that of a request around it back."""
         here = self._here.__dict__
-        here.pop("socket", None)
-
-        def cancel() -> None:
-            with suppress(OSError):
-                here["socket"].shutdown(socket.SHUT_RDWR) if "socket" in here else None
-
-        return cancel
+        before, here["line"] = here.get("line"), _Line()
+        try:
+            yield here["line"]
+        finally:
+            here["line"] = before
 
     @contextmanager
     def _errors(self, doing: str, watched: Watched) -> Iterator[None]:
@@ -243,20 +257,52 @@ class HttpServer:
             raise RemoteError(doing, cause, Code.UNAVAILABLE, hint=hint or _HINTS[Code.UNAVAILABLE]) from error
 
 
-class _Counted(io.RawIOBase):
-    """A body that says how much of it has gone."""
+class _Line:
+    """The connection of one request, once there is one."""
 
-    def __init__(self, body: BinaryIO, traffic: Traffic, watched: Watched) -> None:
-        self._body, self._traffic, self._watched = body, traffic, watched
+    def __init__(self) -> None:
+        self.socket: socket.socket | None = None
+        self.meter = Meter(lambda: [] if self.socket is None else [(self.socket, self.socket)])
+
+    def hang_up(self) -> None:
+        """End what is under way."""
+        if self.socket is not None:
+            with suppress(OSError):
+                self.socket.shutdown(socket.SHUT_RDWR)
+
+    def speaks(self) -> bool:
+        """Tell whether the server has said something already, or hung up; over TLS that cannot be told."""
+        if self.socket is None or isinstance(self.socket, ssl.SSLSocket):
+            return False
+        poll = select.poll()
+        poll.register(self.socket, select.POLLIN)
+        return bool(poll.poll(0))
+
+
+class _Sent(io.RawIOBase):
+    """A body that says how much of it has gone, and ends where the server answers before it has it all.
+
+    Attributes:
+        whole: whether it came to its own end.
+    """
+
+    def __init__(self, body: BinaryIO, traffic: Traffic, watched: Watched, line: _Line, work: int) -> None:
+        self.whole = False
+        self._body, self._traffic, self._watched, self._line, self._work = body, traffic, watched, line, work
 
     def readable(self) -> bool:
         return True
 
     def read(self, size: int = -1) -> bytes:
+        if self._line.speaks():
+            return b""
         data = self._body.read(size)
         self._traffic.sent(len(data))
         self._watched.passed(len(data))
         self._watched.waits()
+        if not data:
+            self.whole = True
+            self._watched.sent(self._work)
         return data
 
 
@@ -289,29 +335,33 @@ def _explain(error: Exception) -> tuple[str, str]:
     return (f"it cannot be reached: {said}" if said else "it hung up"), ""
 
 
+def _noted(kind: Any, here: threading.local) -> Any:
+    """Give a kind of connection that says which socket a request goes over, and leaves it to ``Watch`` to be quick."""
+
+    class Noted(kind):  # type: ignore[misc]  # imported late
+        def send(self, data: Any) -> None:
+            if self.sock is None:
+                self.connect()
+            here.__dict__["line"].socket = self.sock
+            self.sock.settimeout(_SILENCE)
+            super().send(data)
+
+    return Noted
+
+
 def _pool(endpoint: Endpoint, here: threading.local) -> PoolManager:
     import urllib3
     from urllib3.connection import HTTPConnection, HTTPSConnection
 
-    class Plain(HTTPConnection):
-        def getresponse(self) -> Any:
-            here.__dict__["socket"] = self.sock
-            return super().getresponse()
-
-    class Secure(HTTPSConnection):
-        def getresponse(self) -> Any:
-            here.__dict__["socket"] = self.sock
-            return super().getresponse()
-
     class PlainPool(urllib3.HTTPConnectionPool):
-        ConnectionCls = Plain
+        ConnectionCls = _noted(HTTPConnection, here)
 
     class SecurePool(urllib3.HTTPSConnectionPool):
-        ConnectionCls = Secure
+        ConnectionCls = _noted(HTTPSConnection, here)
 
     settings: dict[str, Any] = {
         "maxsize": _CONNECTIONS,
-        "timeout": urllib3.Timeout(connect=_CONNECT_SECONDS, read=60.0),
+        "timeout": urllib3.Timeout(connect=_CONNECT_SECONDS, read=_SILENCE),
         "retries": False,
     }
     identity = endpoint.identity

@@ -60,7 +60,7 @@ class Registry:
         headers: Mapping[str, str] | None = None,
         body: BinaryIO | None = None,
         *,
-        silence: float = 0,
+        work: int = 0,
     ) -> Iterator[Answer]:
         """Ask once, and again where the registry wants to know who asks, or leads elsewhere (see ``HttpServer.ask``).
 
@@ -70,7 +70,7 @@ class Registry:
         url, hops, logins = self._server.url(path), 0, 0
         while True:
             used = self._login.authorization
-            with self._server.ask(method, url, headers, body, silence=silence) as (status, said, pieces):
+            with self._server.ask(method, url, headers, body, work=work) as (status, said, pieces):
                 refused = status == 401 and logins < _LOGINS and not hops
                 led = status in _REDIRECTED and method in _READS and hops < _HOPS and "Location" in said
                 if not (led or (refused and self._answers(method, said, used))):

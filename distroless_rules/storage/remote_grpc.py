@@ -36,6 +36,7 @@ R = TypeVar("R", bound=wire.Message)
 _PIECE = 1 << 20  # bytes of a message of an upload
 _OVERHEAD = 160  # bytes that a blob's digest, status and tags need in a batch, at most
 _ASKED = 20_000  # digests that are asked for at once: 1.5 MB
+_KEPT = 500  # blobs that are sent together: a server may make a file of each before it answers
 
 
 class GrpcCache:
@@ -119,7 +120,8 @@ class GrpcCache:
         zstd = (services.ZSTD,) if self.capabilities.zstd_streams else ()
         for part in _batches(tuple(rest), self.capabilities.batch):
             request = services.BatchReadBlobsRequest(self._instance, tuple(part), zstd)
-            for answer in self._ask(services.BATCH_READ, request).responses:
+            size = sum(digest.size for digest in part)
+            for answer in self._ask(services.BATCH_READ, request, size).responses:
                 digest, data = answer.digest, answer.data
                 if digest is None or digest not in rest or _failed(answer.status):
                     continue  # whoever asked for what does not come asks for it alone
@@ -133,7 +135,7 @@ class GrpcCache:
         """Have it keep blobs (see ``Remote.send``)."""
         limit = self.capabilities.batch
         wanted = without_empty(blobs)
-        for part in _batches(wanted, limit):
+        for part in _batches(wanted, limit, _KEPT):
             uploads = tuple(services.BlobUpload(digest, blobs[digest].read_bytes()) for digest in part)
             request = services.BatchUpdateBlobsRequest(self._instance, uploads)
             self.patience.call(partial(self._send_batch, request))
@@ -161,12 +163,12 @@ class GrpcCache:
     def _probe(self) -> Capabilities:
         return read_capabilities(self.channel, self._instance)
 
-    def _ask(self, method: Method[Q, R], request: Q) -> R:
+    def _ask(self, method: Method[Q, R], request: Q, expects: int = 0) -> R:
         self.capabilities  # noqa: B018 - a server that cannot be ours is not asked
-        return self.patience.call(lambda: self.channel.call(method, request))
+        return self.patience.call(lambda: self.channel.call(method, request, expects=expects))
 
     def _send_batch(self, request: services.BatchUpdateBlobsRequest) -> None:
-        answer = self.channel.call(services.BATCH_UPDATE, request)
+        answer = self.channel.call(services.BATCH_UPDATE, request, blobs=len(request.requests))
         for each in answer.responses:
             if each.status is not None and _failed(each.status):
                 raise self._refused(each.digest, each.status)
@@ -180,7 +182,8 @@ class GrpcCache:
             kind = "compressed-blobs/zstd" if squeezed else "blobs"
             name = f"{self._prefix}uploads/{uuid.uuid4()}/{kind}/{digest}"
             pieces = _pieces(stream)
-            answer = self.channel.upload(services.WRITE, _writes(name, squeezing(pieces) if squeezed else pieces))
+            writes = _writes(name, squeezing(pieces) if squeezed else pieces)
+            answer = self.channel.upload(services.WRITE, writes, digest.size)
         if not squeezed and answer.committed_size != digest.size:
             cause = f"it took {answer.committed_size} of {digest.size} bytes"
             raise RemoteError(f"send a blob to {self.shown}", f"{cause} of {digest.oci}", Code.DATA_LOSS)
@@ -195,15 +198,15 @@ def _failed(status: Status | None) -> bool:
     return status is not None and status.code != Code.OK
 
 
-def _batches(digests: Iterable[Digest], limit: int) -> Iterator[list[Digest]]:
-    """Put those that fit into batches of at most ``limit`` bytes together."""
+def _batches(digests: Iterable[Digest], limit: int, most: int = _ASKED) -> Iterator[list[Digest]]:
+    """Put those that fit into batches of at most ``limit`` bytes, and ``most`` blobs, together."""
     batch: list[Digest] = []
     size = 0
     for digest in digests:
         cost = digest.size + _OVERHEAD
         if cost > limit:
             continue
-        if size + cost > limit:
+        if size + cost > limit or len(batch) == most:
             yield batch
             batch, size = [], 0
         batch.append(digest)

@@ -36,7 +36,6 @@ _RESULT = "application/vnd.distroless-rules.action-result.v1+protobuf"
 _BYTES = "application/octet-stream"
 _NOTHING = b"{}"  # image-spec 1.1, "Guidance for an Empty Descriptor"
 _PIECE = 8 << 20  # bytes of a part, where a registry takes no more at once
-_DISK = 10_000_000  # bytes a second at which a registry may look through a blob before it answers
 
 
 class RegistryCache:
@@ -57,7 +56,6 @@ class RegistryCache:
         self.traffic = self._registry.traffic
         self._blobs = HttpBlobs(self._registry, self.shown, lambda digest: f"blobs/{digest.oci}")
         self._patience = self._blobs.patience
-        self._seconds = seconds
         self._config_there = False
 
     def close(self) -> None:
@@ -145,11 +143,10 @@ class RegistryCache:
     def _upload(self, digest: Digest, source: Bytes) -> None:
         """Send a blob in one piece; in parts where the registry, or what stands before it, finds that too large."""
         doing = f"send a blob to {self.shown}"
-        silence = 3 * self._seconds + digest.size / _DISK
         with source.open("rb", buffering=0) as body:
             place, _ = self._begun(doing)
             headers = {"Content-Type": _BYTES, "Content-Length": str(digest.size)}
-            with self._registry.ask("PUT", _ended(place, digest), headers, body, silence=silence) as answer:
+            with self._registry.ask("PUT", _ended(place, digest), headers, body) as answer:
                 status, _, pieces = answer
                 if status not in (201, 202, 204, 413):
                     raise self._registry.refused(status, doing, pieces)
@@ -171,8 +168,7 @@ class RegistryCache:
                     raise self._registry.refused(status, doing, pieces)
                 place = self._registry.place(place, said.get("Location", ""))
             at += len(part)
-        silence = 3 * self._seconds + digest.size / _DISK
-        with self._registry.ask("PUT", _ended(place, digest), silence=silence) as (status, _, pieces):
+        with self._registry.ask("PUT", _ended(place, digest), work=digest.size) as (status, _, pieces):
             if status not in (201, 202, 204):
                 raise self._registry.refused(status, doing, pieces)
 

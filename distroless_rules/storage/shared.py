@@ -309,8 +309,14 @@ class SharedStore:
         with self._lock:
             self._promised |= found - self._broken
 
-    def _failed(self, error: RemoteError) -> None:
-        """Tell of an error, once of each kind."""
+    def _failed(self, error: RemoteError, lost: int = 0, of: int = 0) -> None:
+        """Tell of an error, once of each kind.
+
+        Args:
+            error: what went wrong.
+            lost: how many results were not sent for it.
+            of: so many that were to be.
+        """
         with self._lock:
             self._error = self._error or error
             kinds = {(error.code, error.doing), (error.code, error.cause)}
@@ -318,4 +324,5 @@ class SharedStore:
             self._told |= kinds
         if known or self._required or error.code is Code.CANCELLED:
             return
-        self._warn(f"warning: {error}{'' if error.hint else '; the build goes on without it'}")
+        so = f"; {lost} of {of} results not sent" if lost else "" if error.hint else "; the build goes on without it"
+        self._warn(f"warning: {error}{so}")

@@ -224,7 +224,7 @@ def test_a_server_that_sends_a_byte_at_a_time_is_not_waited_for(filled: Liar, tm
 
     filled.lies = {"Read": drip}
     (warning,) = _built(tmp_path / "second", filled.address, seconds=0.5).warnings
-    assert "slower than 10 kB a second" in warning
+    assert "slower than 50 kB a second" in warning
 
 
 def test_what_expands_without_end_is_not_expanded(filled: Liar, tmp_path: Path) -> None:

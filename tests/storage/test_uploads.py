@@ -29,7 +29,7 @@ def sent_at_once(folder: Path) -> None:
     remote = connect(parse(str(folder / "shared"), Identity()), 30)
     with DiskStore(folder / "local") as local:
         digest = copy_in(local, b"made")
-        uploads = Uploads(remote, local, lambda error: None)
+        uploads = Uploads(remote, local, lambda *_: None)
         together = threading.Barrier(8)
         keys = [Digest.of(b"%d" % number) for number in range(8)]
 
