@@ -74,7 +74,12 @@ class Watched:
         self._cancel = cancel
         self._size = size
         self._seconds = seconds
-        self._moved = watch.moved
+        self._before = 0.0, watch.moved, 0  # seconds waited, bytes moved, bytes of its own at the last look
+        self._from = watch.moved
+        self._stirred = watch.stirred
+        self._mark = 0.0  # seconds waited when there was the last sign of life
+        self._behind = 0.0  # seconds by which all, at the least speed, would have been done
+        self._behind_alone = 0.0
         self._limit = watch.limit
         self._more = 0.0  # seconds beyond the limit
         self._since = 0.0  # when the wait began that is under way; 0: none is
@@ -121,18 +126,27 @@ class Watched:
         since = self._since
         if not since or math.isinf(self._seconds):
             return False
-        now = time.monotonic()
-        waited, limit = self._waited + now - since, self._limit + self._more
-        together = self._seconds + self._more + (self._watch.moved - self._moved) / SLOWEST
-        alone = 3 * self._seconds + self._more + (self._size + self._bytes) / _SHARE
-        if now - max(since, self._watch.stirred) > limit:
-            self._watch.backs_off(self._limit)
-        elif waited < min(together, alone):
+        waited, limit = self._waited + time.monotonic() - since, self._limit + self._more
+        self._reckon(waited, since)
+        quiet, alone = waited - self._mark > limit, 3 * self._seconds + self._more + self._size / _SHARE
+        if not (quiet or self._behind > self._seconds + self._more or self._behind_alone > alone):
             return False
-        slow = self._answered or self._watch.moved - self._moved > _SIGN
+        if quiet:
+            self._watch.backs_off(self._limit)
+        slow = self._answered or self._watch.moved > self._from + _SIGN
         self._why = f"it is slower than {SLOWEST // 1000} kB a second" if slow else "it gave no answer in time"
         self._cancel()
-        return waited < alone
+        return self._behind_alone < alone
+
+    def _reckon(self, waited: float, since: float) -> None:
+        """Take what has moved since the last look against the time that the network had for it."""
+        moved, stirred = self._watch.moved, self._watch.stirred
+        if stirred != self._stirred:
+            self._stirred, self._mark = stirred, self._waited + max(0.0, stirred - since)
+        spent, size, own = waited - self._before[0], moved - self._before[1], self._bytes - self._before[2]
+        self._before = waited, moved, self._bytes
+        self._behind = max(0.0, self._behind + spent - size / SLOWEST)
+        self._behind_alone = max(0.0, self._behind_alone + spent - own / _SHARE)
 
 
 class Watch:

@@ -62,8 +62,8 @@ def test_who_waits_for_ever_is_not_cancelled() -> None:
 
 
 def test_what_moves_is_waited_for() -> None:
-    watch = Watch(0.8)
-    assert ended(watch, 5, meter=Moving(50_000)) == ""
+    watch = Watch(0.4)
+    assert ended(watch, 1.5, meter=Moving(50_000)) == ""
     watch.close()
 
 
