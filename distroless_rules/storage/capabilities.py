@@ -23,12 +23,14 @@ class Capabilities:
 
     Attributes:
         batch: how many bytes a batch of blobs may have, all told.
+        largest: how many bytes a blob may have; 0: any number.
         zstd_streams: whether blobs may be streamed compressed.
         takes_results: whether action results may be written.
         executes: whether it executes actions.
     """
 
     batch: int = _BATCH
+    largest: int = 0
     zstd_streams: bool = False
     takes_results: bool = True
     executes: bool = False
@@ -66,6 +68,7 @@ def _read(said: ServerCapabilities, doing: str) -> Capabilities:
     limit = cache.max_batch_total_size_bytes
     return Capabilities(
         batch=min(limit, _BATCH) if limit > 0 else _BATCH,
+        largest=max(0, cache.max_cas_blob_size_bytes),
         zstd_streams=services.ZSTD in cache.supported_compressors,
         takes_results=update is None or update.update_enabled,
         executes=execution is not None and execution.exec_enabled,

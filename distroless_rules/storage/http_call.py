@@ -29,7 +29,7 @@ from distroless_rules.storage.traffic import Traffic, Watch, Watched
 if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse, PoolManager
 
-__all__ = ["Answer", "HttpServer", "Web"]
+__all__ = ["TOO_LARGE", "Answer", "HttpServer", "Web"]
 
 Answer = tuple[int, Mapping[str, str], Iterator[bytes]]
 """Status, headers, and the pieces of the body."""
@@ -39,13 +39,16 @@ _SILENCE = 60.0  # seconds after which a socket gives up by itself
 _PIECE = 1 << 18  # bytes
 _CONNECTIONS = 32
 _SHORT = 4  # pieces of a body that are read to keep the connection
+TOO_LARGE = 413
+"""Status of a request whose body is larger than the server takes."""
+
 _CODES = {
     401: Code.UNAUTHENTICATED,
     403: Code.PERMISSION_DENIED,
     404: Code.NOT_FOUND,
     405: Code.PERMISSION_DENIED,
     410: Code.NOT_FOUND,
-    413: Code.OUT_OF_RANGE,
+    TOO_LARGE: Code.OUT_OF_RANGE,
     429: Code.RESOURCE_EXHAUSTED,
     501: Code.UNIMPLEMENTED,
     507: Code.RESOURCE_EXHAUSTED,
@@ -196,6 +199,11 @@ class HttpServer:
         if 300 <= status < 400:
             return RemoteError(doing, f"{cause}; redirects are not followed", Code.FAILED_PRECONDITION)
         return RemoteError(doing, cause, code, hint=_HINTS.get(code, ""))
+
+    def too_large(self, size: int, doing: str) -> RemoteError:
+        """Give the error that ``TOO_LARGE`` means of a body of ``size`` bytes."""
+        error = self.refused(TOO_LARGE, doing)
+        return RemoteError(doing, f"{error.cause} to one of {size} bytes", error.code, hint=error.hint)
 
     def _pieces(self, response: BaseHTTPResponse, doing: str, watched: Watched) -> Iterator[bytes]:
         while True:

@@ -133,8 +133,11 @@ class GrpcCache:
 
     def send(self, blobs: Mapping[Digest, Bytes]) -> None:
         """Have it keep blobs (see ``Remote.send``)."""
-        limit = self.capabilities.batch
+        limit, largest = self.capabilities.batch, self.capabilities.largest
         wanted = without_empty(blobs)
+        if largest and (size := max((digest.size for digest in wanted), default=0)) > largest:
+            cause = f"it takes none of more than {largest} bytes, and one has {size}"
+            raise RemoteError(f"send blobs to {self.shown}", cause, Code.OUT_OF_RANGE)
         for part in _batches(wanted, limit, _KEPT):
             uploads = tuple(services.BlobUpload(digest, blobs[digest].read_bytes()) for digest in part)
             request = services.BatchUpdateBlobsRequest(self._instance, uploads)

@@ -14,7 +14,7 @@ from distroless_rules.storage import wire
 from distroless_rules.storage.endpoint import Endpoint
 from distroless_rules.storage.faults import Code, RemoteError
 from distroless_rules.storage.http_blobs import HttpBlobs, each
-from distroless_rules.storage.http_call import HttpServer
+from distroless_rules.storage.http_call import TOO_LARGE, HttpServer
 from distroless_rules.storage.messages import ActionResult
 from distroless_rules.storage.remote import Bytes, InMemory, Write, without_empty
 from distroless_rules.values.digest import Digest
@@ -43,6 +43,7 @@ class HttpCache:
         self.traffic = self._server.traffic
         self._blobs = HttpBlobs(self._server, self.shown, lambda digest: f"cas/{digest.hash}")
         self._patience = self._blobs.patience
+        self._refused: int | None = None  # the fewest bytes that it has found too many
 
     def close(self) -> None:
         """End what is under way (see ``Remote.close``)."""
@@ -98,8 +99,14 @@ class HttpCache:
         self._patience.call(partial(self._put, f"ac/{key.hash}", len(data), InMemory(data)))
 
     def _put(self, path: str, size: int, source: Bytes) -> None:
+        doing = f"send to {self.shown}"
+        if self._refused is not None and size >= self._refused:
+            raise self._server.too_large(size, doing)
         with source.open("rb", buffering=0) as body:
             headers = {"Content-Length": str(size)}
             with self._server.ask("PUT", path, headers, body) as (status, _, _):
+                if status == TOO_LARGE:
+                    self._refused = size
+                    raise self._server.too_large(size, doing)
                 if status not in _DONE:
-                    raise self._server.refused(status, f"send to {self.shown}")
+                    raise self._server.refused(status, doing)

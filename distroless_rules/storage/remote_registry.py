@@ -21,6 +21,7 @@ from distroless_rules.storage import wire
 from distroless_rules.storage.endpoint import Endpoint
 from distroless_rules.storage.faults import Code, RemoteError
 from distroless_rules.storage.http_blobs import HttpBlobs, each
+from distroless_rules.storage.http_call import TOO_LARGE
 from distroless_rules.storage.messages import ActionResult
 from distroless_rules.storage.registry_call import Registry
 from distroless_rules.storage.remote import Bytes, InMemory, Receiver, Write, without_empty
@@ -148,9 +149,9 @@ class RegistryCache:
             headers = {"Content-Type": _BYTES, "Content-Length": str(digest.size)}
             with self._registry.ask("PUT", _ended(place, digest), headers, body) as answer:
                 status, _, pieces = answer
-                if status not in (201, 202, 204, 413):
+                if status not in (201, 202, 204, TOO_LARGE):
                     raise self._registry.refused(status, doing, pieces)
-            if status == 413:
+            if status == TOO_LARGE:
                 body.seek(0)
                 self._upload_parts(digest, body, doing)
 
