@@ -13,13 +13,12 @@ import threading
 from collections.abc import Callable, Generator, Iterator
 from contextlib import suppress
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 from urllib.request import getproxies_environment
 
 from distroless_rules.errors import ConfigError, DistrolessError, FormatError
-from distroless_rules.storage import wire
+from distroless_rules.storage import certificates, wire
 from distroless_rules.storage.endpoint import Endpoint, Login
 from distroless_rules.storage.faults import Code, RemoteError
 from distroless_rules.storage.messages import Status
@@ -50,7 +49,9 @@ _OPTIONS = (
 )
 
 
-_NOISE = re.compile(r"^UNKNOWN: |(?:ipv[46]:\S+: )?Failed to connect to remote host: ")
+_NOISE = re.compile(
+    r"^(?:(?:UNKNOWN|UNAVAILABLE|INTERNAL): )?(?:ipv[46]:\S+: )?(?:Failed to connect to remote host: )?"
+)
 
 
 class Channel:
@@ -234,7 +235,9 @@ class _Errors:
         code = Code(error.code().value[0])
         if code is Code.UNAUTHENTICATED:
             self._login.forget()
-        cause, hint = _explain(code, self._login.redact(error.details() or ""))
+        cause, hint = _explain(code, self._login.redact(error.details() or ""), self._endpoint.secure)
+        if code is Code.UNAUTHENTICATED and self._login.overlooked:
+            cause += f"; {self._login.overlooked}"
         hint = hint.replace("[cache]", f"[{self._endpoint.table}]")
         raise RemoteError(doing, cause, code, hint=hint, said=_status(error)) from error
 
@@ -252,15 +255,10 @@ def _doing(method: Method[Any, Any], endpoint: Endpoint) -> str:
     return f"{method.words} {endpoint.shown}"
 
 
-def _explain(code: Code, details: str) -> tuple[str, str]:
+def _explain(code: Code, details: str, secure: bool) -> tuple[str, str]:
     """Say why a call failed, and which setting to change."""
-    lower = details.lower()
-    if "certificate has expired" in lower:
-        return "its certificate has expired", ""
-    if "certificate_verify_failed" in lower or "certificate verify failed" in lower:
-        return "its certificate is not one that is trusted", 'name the authority\'s file as "ca" in [cache]'
-    if "ssl" in lower or "tls" in lower:
-        return "TLS fails: " + _short(details), "see whether the server expects grpc:// or a client certificate"
+    if found := _no_connection(code, details, secure):
+        return found
     if code is Code.UNAUTHENTICATED:
         return (
             f"it does not know who asks: {_short(details)}",
@@ -278,6 +276,27 @@ def _explain(code: Code, details: str) -> tuple[str, str]:
     if code is Code.UNIMPLEMENTED:
         return f"it does not offer this: {_short(details)}", "see whether it speaks the Remote Execution API"
     return f"{code.name}: {_short(details)}", ""
+
+
+def _no_connection(code: Code, details: str, secure: bool) -> tuple[str, str] | None:
+    """Say why there is no connection, None if there is one."""
+    lower = details.lower()
+    if "certificate has expired" in lower:
+        return "its certificate has expired", ""
+    if "certificate_verify_failed" in lower or "certificate verify failed" in lower:
+        return "its certificate is not one that is trusted", 'name the authority\'s file as "ca" in [cache]'
+    if "wrong_version_number" in lower:
+        return "it does not speak TLS", 'write grpc:// as "remote" in [cache] if that is meant'
+    if "no_application_protocol" in lower or "failed parsing http/2" in lower:
+        return "what answers there does not speak gRPC", 'see "remote" in [cache]'
+    if "ssl" in lower or "tls" in lower:
+        return "TLS fails: " + _short(details), "see whether the server expects grpc:// or a client certificate"
+    if "domain name not found" in lower or "errors resolving" in lower:
+        return "it cannot be reached: no host of this name is known", 'see "remote" in [cache]'
+    if "socket closed" in lower and code is Code.UNAVAILABLE:
+        other = 'a client certificate: "certificate" and "key"' if secure else 'grpcs://: "remote"'
+        return "it closes the connection", f"see whether it is running, and expects {other} in [cache]"
+    return None
 
 
 def _short(details: str) -> str:
@@ -305,16 +324,5 @@ def _open(endpoint: Endpoint) -> grpc.Channel:
     options = [*_OPTIONS, ("grpc.enable_http_proxy", 0 if endpoint.local else 1)]
     if not endpoint.secure:
         return grpc.insecure_channel(endpoint.target, options)
-    identity = endpoint.identity
-    ca, key, certificate = (_pem(getattr(identity, name), name) for name in ("ca", "key", "certificate"))
+    ca, certificate, key = certificates.read(endpoint)
     return grpc.secure_channel(endpoint.target, grpc.ssl_channel_credentials(ca, key, certificate), options)
-
-
-def _pem(file: Path | None, name: str) -> bytes | None:
-    if file is None:
-        return None
-    try:
-        return file.read_bytes()
-    except OSError as error:
-        cause = (error.strerror or str(error)).lower()
-        raise ConfigError(f'read "{file}"', cause, hint=f'see "{name}" in [cache]') from error

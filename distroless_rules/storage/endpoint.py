@@ -19,7 +19,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from distroless_rules.errors import ConfigError, did_you_mean
 
@@ -30,8 +30,10 @@ _PORTS = {"http": 80, "https": 443, "oci": 443, "oci+http": 80, "oci+https": 443
 _REPOSITORY = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*")  # distribution-spec 1.1, "Pulling manifests": a part
 _LONGEST = 255  # letters of a repository's name, in all registries
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
+_HOST = re.compile(r"[^\s/\\\"'<>^`{|}]+")
 _NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")  # RFC 9110, 5.6.2: token
 _VALUE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e\t]*[\x21-\x7e])?")
+_TOKENS = {"cache": "TOKEN", "execution": "EXECUTOR_TOKEN"}  # where a token is in the environment
 _SECRET = 6  # letters of a header's value that may be a secret
 _HELPER_SECONDS = 10
 _TOKEN_SECONDS = 300  # after which a token file is read, or a helper asked, again
@@ -133,7 +135,7 @@ def parse(
     """
     if address.startswith("/"):
         return Endpoint("file", path=address.rstrip("/") or "/")
-    shown = re.sub(r"//[^/@]*@", "//", address)
+    shown = re.sub(r"//.*@", "//", address)  # a password that is not encoded may hold anything
 
     def refused(cause: str, hint: str = "") -> ConfigError:
         return ConfigError(f'{doing} "{shown}"', cause, hint=hint)
@@ -144,18 +146,13 @@ def parse(
     except ValueError as error:
         raise refused("its port is not a number from 1 to 65535") from error
     if parts.scheme not in SCHEMES or "://" not in address:
-        hint = did_you_mean(parts.scheme, SCHEMES) or (
-            "write grpc[s]://host:port/instance, http[s]://host/path, oci://host/repository or a folder"
-        )
-        raise refused(
-            f'"{parts.scheme}" is not a scheme that is known' if "://" in address else "it has no scheme", hint
-        )
+        raise refused(*_not_scheme(address, parts.scheme))
     if parts.scheme == "file":
         if parts.netloc not in ("", "localhost") or not parts.path:
-            raise refused("a folder of another machine", "mount it, and write file:///path")
+            raise refused("it is not a folder of this machine", "mount it, and write file:///path")
         return Endpoint("file", path=unquote(parts.path).rstrip("/") or "/")
-    if not parts.hostname or parts.query or parts.fragment:
-        raise refused("it names no host" if not parts.hostname else "it has a query or a fragment")
+    if cause := _not_place(parts):
+        raise refused(cause)
     if port is None and parts.scheme not in _PORTS:
         raise refused("it names no port", f"write {parts.scheme}://{parts.hostname}:PORT")
     if port == 0:
@@ -168,6 +165,27 @@ def parse(
             raise refused(cause, f"write {parts.scheme}://{parts.netloc.rpartition('@')[2]}/team/cache")
         return _registry(parts.scheme, parts.hostname, port, path, login, identity, table)
     return Endpoint(parts.scheme, parts.hostname, port or _PORTS[parts.scheme], path, login, identity, table)
+
+
+def _not_scheme(address: str, scheme: str) -> tuple[str, str]:
+    """Say why an address has no scheme that is known, and what would be right."""
+    if "://" in address:
+        cause = f'"{scheme}" is not a scheme that is known'
+    elif scheme in SCHEMES:
+        return f'no "//" follows its scheme "{scheme}:"', f"write {scheme}://..."
+    else:
+        cause = "it has no scheme"
+    examples = "write grpc[s]://host:port/instance, http[s]://host/path, oci://host/repository or the path of a folder"
+    return cause, did_you_mean(scheme, SCHEMES) or examples
+
+
+def _not_place(parts: SplitResult) -> str:
+    """Say why there can be no server at an address, ``""``: there can."""
+    if not parts.hostname:
+        return "it names no host"
+    if not _HOST.fullmatch(parts.hostname):
+        return "its host is neither a name nor an address"
+    return "it has a query or a fragment" if parts.query or parts.fragment else ""
 
 
 def _registry(
@@ -193,9 +211,13 @@ class Login:
     Args:
         endpoint: the server.
         environment: where ``NETRC`` and ``HOME`` are looked up.
+
+    Attributes:
+        overlooked: what could have proved who asks and could not be read, for a server that refuses; ``""``: nothing.
     """
 
     def __init__(self, endpoint: Endpoint, environment: Mapping[str, str] = os.environ) -> None:
+        self.overlooked = ""
         self._endpoint = endpoint
         self._environment = environment
         self._lock = threading.Lock()
@@ -232,7 +254,7 @@ class Login:
         if "authorization" not in given:
             found: dict[str, str] = {}
             if identity.token or identity.token_file:
-                found = {"authorization": f"Bearer {identity.token or _token(identity.token_file)}"}
+                found = {"authorization": f"Bearer {_token(self._endpoint)}"}
             elif identity.helper:
                 found, seconds = _ask(identity.helper, self._endpoint)
             elif login := self._endpoint.login or self._netrc():
@@ -249,8 +271,12 @@ class Login:
             return ""
         try:
             found = netrc.netrc(file).authenticators(self._endpoint.host)
-        except (OSError, netrc.NetrcParseError, UnicodeDecodeError):
-            return ""  # not there, not ours to read, or for other programs
+        except FileNotFoundError:
+            return ""
+        except (OSError, netrc.NetrcParseError, UnicodeDecodeError) as error:  # it may be for other programs
+            cause = (error.strerror or "").lower() if isinstance(error, OSError) else "it is not well formed"
+            self.overlooked = f'nothing of "{file}" was used, as {cause}'
+            return ""
         return f"{found[0]}:{found[2]}" if found and found[0] else ""
 
 
@@ -262,18 +288,26 @@ def _check_headers(headers: tuple[tuple[str, str], ...]) -> None:
             raise ConfigError(f'send header "{name}"', "its value is empty or holds characters that no header can")
 
 
-def _token(file: Path | None) -> str:
-    assert file is not None
-    try:
-        return file.read_text("ascii").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        cause = error.strerror or str(error) if isinstance(error, OSError) else "it is not ASCII text"
-        raise ConfigError(f'read the token in "{file}"', cause.lower(), hint='see "token_file" in [cache]') from error
+def _token(endpoint: Endpoint) -> str:
+    file, hint = endpoint.identity.token_file, f'see "token_file" in [{endpoint.table}]'
+    doing, found = f'read the token in "{file}"', endpoint.identity.token.strip()
+    if found:
+        doing, hint = "read the token in the environment", f"see DISTROLESS_REMOTE_{_TOKENS[endpoint.table]}"
+    elif file is not None:
+        try:
+            found = file.read_text("utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            cause = (error.strerror or str(error)).lower() if isinstance(error, OSError) else "it is not text"
+            raise ConfigError(doing, cause, hint=hint) from error
+    if not _VALUE.fullmatch(found):
+        cause = "it is more than one line, or holds characters that no token can" if found else "it is empty"
+        raise ConfigError(doing, cause, hint=hint)
+    return found
 
 
 def _ask(helper: Path, endpoint: Endpoint) -> tuple[dict[str, str], float]:
     """Ask a credential helper; give headers and for how many seconds they hold."""
-    doing = f'ask the credential helper "{helper}"'
+    doing, hint = f'ask the credential helper "{helper}"', f'see "credential_helper" in [{endpoint.table}]'
     uri = f"https://{endpoint.target}/{endpoint.path}"
     try:
         ran = subprocess.run(
@@ -284,19 +318,27 @@ def _ask(helper: Path, endpoint: Endpoint) -> tuple[dict[str, str], float]:
             check=False,
         )
     except subprocess.TimeoutExpired as error:
-        raise ConfigError(doing, f"it took more than {_HELPER_SECONDS} seconds") from error
+        raise ConfigError(doing, f"it took more than {_HELPER_SECONDS} seconds", hint=hint) from error
     except OSError as error:
-        raise ConfigError(doing, (error.strerror or str(error)).lower()) from error
+        raise ConfigError(doing, (error.strerror or str(error)).lower(), hint=hint) from error
     if ran.returncode:
-        raise ConfigError(doing, f"it ended with exit status {ran.returncode}")
+        raise ConfigError(doing, f"it ended with exit status {ran.returncode}", hint=hint)
     try:
-        answer: Any = json.loads(ran.stdout)
-        found = {name.lower(): ", ".join(values) for name, values in answer.get("headers", {}).items()}
-        expires = answer.get("expires", "")
-        seconds = _until(expires) if expires else float(_TOKEN_SECONDS)
-    except (ValueError, TypeError, AttributeError) as error:
-        raise ConfigError(doing, "its answer is not what the protocol says") from error
-    return found, seconds
+        return _answered(json.loads(ran.stdout))
+    except (ValueError, TypeError, AttributeError, ConfigError) as error:
+        wanted = '{"headers": {"Authorization": ["Bearer ..."]}}'
+        raise ConfigError(doing, f"its answer is not {wanted}, as the protocol has it", hint=hint) from error
+
+
+def _answered(answer: Any) -> tuple[dict[str, str], float]:
+    """Read what a helper answers; whatever is wrong with it is an error of some kind."""
+    headers = answer.get("headers", {})
+    if not all(isinstance(values, list) for values in headers.values()):
+        raise TypeError
+    found = {name.lower(): ", ".join(values) for name, values in headers.items()}
+    _check_headers(tuple(found.items()))
+    expires = answer.get("expires", "")
+    return found, _until(expires) if expires else float(_TOKEN_SECONDS)
 
 
 def _until(expires: str) -> float:

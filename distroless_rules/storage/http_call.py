@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import http.client
 import io
-import os
 import select
 import socket
 import ssl
@@ -21,6 +20,7 @@ from urllib.parse import quote, urlsplit
 from urllib.request import getproxies_environment, proxy_bypass
 
 from distroless_rules.errors import ConfigError
+from distroless_rules.storage import certificates
 from distroless_rules.storage.endpoint import Endpoint, Login
 from distroless_rules.storage.faults import Code, RemoteError
 from distroless_rules.storage.meter import Meter
@@ -58,11 +58,16 @@ _HINTS = {
     Code.PERMISSION_DENIED: 'see "token_file" in [cache]; without the right to write set upload = false',
     Code.UNAVAILABLE: 'see "remote" in [cache]',
     Code.OUT_OF_RANGE: "raise its limit, which nginx calls client_max_body_size",
+    Code.FAILED_PRECONDITION: 'see "remote" in [cache]; where the server expects TLS write https://',
 }
 
 
 class Proof(Protocol):
     """What proves who asks, as ``endpoint.Login`` does."""
+
+    @property
+    def overlooked(self) -> str:
+        """What could have proved it and could not be read."""
 
     def headers(self) -> tuple[tuple[str, str], ...]:
         """Give names, in lower case, and values."""
@@ -196,6 +201,8 @@ class HttpServer:
             self._login.forget()
         words = http.client.responses.get(status, "")
         cause = f"it answers {status} {words}".rstrip()
+        if code is Code.UNAUTHENTICATED and self._login.overlooked:
+            cause += f"; {self._login.overlooked}"
         if 300 <= status < 400:
             return RemoteError(doing, f"{cause}; redirects are not followed", Code.FAILED_PRECONDITION)
         return RemoteError(doing, cause, code, hint=_HINTS.get(code, ""))
@@ -332,6 +339,8 @@ def _explain(error: Exception) -> tuple[str, str]:
         return "its certificate has expired", ""
     if "certificate verify failed" in lower:
         return "its certificate is not one that is trusted", 'name the authority\'s file as "ca" in [cache]'
+    if "wrong version number" in lower:
+        return "it does not speak TLS", 'write http:// as "remote" in [cache] if that is meant'
     if "ssl" in lower:
         return "TLS fails", "see whether the server expects http:// or a client certificate"
     if "connect timeout" in lower or "timed out" in lower:
@@ -373,22 +382,12 @@ def _pool(endpoint: Endpoint, here: threading.local) -> PoolManager:
         "retries": False,
     }
     identity = endpoint.identity
+    if endpoint.secure:
+        certificates.read(endpoint)
     files = {"ca_certs": identity.ca, "cert_file": identity.certificate, "key_file": identity.key}
-    for name, file in files.items():
-        if file is not None:
-            _readable(file)
-            settings[name] = str(file)
+    settings |= {name: str(file) for name, file in files.items() if file is not None}
     proxies = {} if endpoint.local or proxy_bypass(endpoint.host) else getproxies_environment()
     proxy = proxies.get(endpoint.web)
     pool = urllib3.ProxyManager(proxy, **settings) if proxy else urllib3.PoolManager(**settings)
     pool.pool_classes_by_scheme = {"http": PlainPool, "https": SecurePool}
     return pool
-
-
-def _readable(file: os.PathLike[str]) -> None:
-    try:
-        with open(file, "rb"):
-            return
-    except OSError as error:
-        hint = 'see "ca", "certificate" and "key" in [cache]'
-        raise ConfigError(f'read "{file}"', (error.strerror or str(error)).lower(), hint=hint) from error

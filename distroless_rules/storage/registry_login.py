@@ -65,6 +65,11 @@ class RegistryLogin:
         """What a request proves by now who asks with; ``""``: nothing."""
         return self._authorization
 
+    @property
+    def overlooked(self) -> str:
+        """What could have proved who asks and could not be read (see ``Login``)."""
+        return self._given.overlooked
+
     def headers(self) -> tuple[tuple[str, str], ...]:
         """Give names, in lower case, and values (see ``Login.headers``); a password only where it was asked for."""
         given = dict(self._given.headers())
