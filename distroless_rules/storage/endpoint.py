@@ -153,6 +153,7 @@ def parse(
         return Endpoint("file", path=unquote(parts.path).rstrip("/") or "/")
     if cause := _not_place(parts):
         raise refused(cause)
+    host = parts.hostname or ""
     if port is None and parts.scheme not in _PORTS:
         raise refused("it names no port", f"write {parts.scheme}://{parts.hostname}:PORT")
     if port == 0:
@@ -163,8 +164,8 @@ def parse(
     if parts.scheme.startswith("oci"):
         if cause := _not_repository(path):
             raise refused(cause, f"write {parts.scheme}://{parts.netloc.rpartition('@')[2]}/team/cache")
-        return _registry(parts.scheme, parts.hostname, port, path, login, identity, table)
-    return Endpoint(parts.scheme, parts.hostname, port or _PORTS[parts.scheme], path, login, identity, table)
+        return _registry(parts.scheme, host, port, path, login, identity, table)
+    return Endpoint(parts.scheme, host, port or _PORTS[parts.scheme], path, login, identity, table)
 
 
 def _not_scheme(address: str, scheme: str) -> tuple[str, str]:
