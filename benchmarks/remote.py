@@ -25,11 +25,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from bazel import Bazel, installed, run
 from sandbox import BUILD, EXAMPLES, RULES
 
 ENGINES = Path(__file__).resolve().parent.parent / ".venv" / "engines"
 MOUNTS = ("/usr:/usr", "/usr/bin:/bin", "/usr/lib:/lib", "/usr/lib64:/lib64")
-PACKAGES = 100  # that Bazel's targets are in, as it loads packages at once
 
 
 def main() -> None:
@@ -43,13 +43,13 @@ def main() -> None:
     with tempfile.TemporaryDirectory(dir="/dev/shm") as name:
         folder = Path(name)
         with engine(options.engines, folder / "engine") as address:
-            ours = distroless(folder, address, options.actions, options.jobs)
+            mine = ours(folder, address, options.actions, options.jobs)
         with engine(options.engines, folder / "other", MOUNTS) as address:
-            theirs = bazel(folder, address, options.actions, options.jobs)
-    for title, seconds in ours.items():
-        other = theirs.get(title)
-        beside = f"   Bazel {other:7.2f} s   {seconds / other:5.2f} x" if other else ""
-        print(f"{options.actions} actions, {title:<22} distroless {seconds:7.2f} s{beside}", flush=True)
+            beside = theirs(folder, address, options.actions, options.jobs)
+    for title, seconds in mine.items():
+        other = beside.get(title)
+        told = f"   Bazel {other:7.2f} s   {seconds / other:5.2f} x" if other else ""
+        print(f"{options.actions} actions, {title:<22} distroless {seconds:7.2f} s{told}", flush=True)
 
 
 @contextmanager
@@ -82,7 +82,7 @@ def engine(package: Path, folder: Path, mounts: Sequence[str] = ()) -> Iterator[
         process.wait()
 
 
-def distroless(folder: Path, address: str, actions: int, jobs: int) -> dict[str, float]:
+def ours(folder: Path, address: str, actions: int, jobs: int) -> dict[str, float]:
     """Give our seconds."""
     workspace, cache = folder / "ours", folder / "cache"
     workspace.mkdir()
@@ -101,40 +101,17 @@ def distroless(folder: Path, address: str, actions: int, jobs: int) -> dict[str,
     return seconds
 
 
-def bazel(folder: Path, address: str, actions: int, jobs: int) -> dict[str, float]:
+def theirs(folder: Path, address: str, actions: int, jobs: int) -> dict[str, float]:
     """Give Bazel's seconds; nothing if it is not installed, or the server does not take it."""
-    if not shutil.which("bazel"):
+    if not installed():
         return {}
-    workspace = folder / "theirs"
-    for number in range(actions):
-        package = workspace / f"p{number % PACKAGES}"
-        package.mkdir(parents=True, exist_ok=True)
-        with (package / "BUILD").open("a", encoding="utf-8") as file:
-            file.write(f'genrule(name = "t{number}", outs = ["t{number}.txt"], cmd = "echo {number} > $@")\n')
-    (workspace / "WORKSPACE").touch()
-    start = ["bazel", f"--output_user_root={folder}/bazel"]
-    words = [*start, "build", f"--jobs={jobs}", f"--remote_executor={address}", "--noshow_progress", "//..."]
-    words += ["--remote_default_exec_properties=OSFamily=linux"]
-    seconds = {}
+    words = (f"--jobs={jobs}", f"--remote_executor={address}", "--remote_default_exec_properties=OSFamily=linux")
     try:
-        run([*start, "build", "--nobuild", "//..."], workspace)
-        for title in ("executed", "remembered there"):
-            run([*start, "clean"], workspace)
-            seconds[title] = run(words, workspace)
+        with Bazel(folder, actions) as bazel:
+            return {title: bazel.build(*words) for title in ("executed", "remembered there")}
     except SystemExit as error:
         print(f"Bazel is left out: {str(error).strip()[-300:]}", file=sys.stderr)
-    finally:
-        subprocess.run([*start, "shutdown"], cwd=workspace, capture_output=True, check=False)
-    return seconds
-
-
-def run(words: list[str], folder: Path) -> float:
-    """Run a command, and give its seconds."""
-    begun = time.perf_counter()
-    done = subprocess.run(words, cwd=folder, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise SystemExit(done.stderr)
-    return time.perf_counter() - begun
+        return {}
 
 
 if __name__ == "__main__":

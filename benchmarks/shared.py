@@ -1,8 +1,12 @@
-"""A shared cache beside doing without one: 1,000 small actions made, sent and found, and memory while 2 GB go through.
+"""A shared cache beside Bazel on the same server: 1,000 small actions made and sent, and found; and 2 GB through it.
 
-    python benchmarks/shared.py [--actions N] [--bytes N] [SERVER ...]     # servers: casd nginx folder
-
-Prints seconds and ratios to the same build without a shared cache, in one run, so that a loaded machine shows in both.
+Usage: ``python benchmarks/shared.py [--actions N] [--bytes N] [--rounds N] [SERVER ...]``, the servers buildgrid, casd,
+nginx and folder; ``tests/run --install`` brings them. Each action is one shell command: ours in a sandbox with a root
+of locked debs, which is made before anything is timed; Bazel's by its default strategy.
+``found`` begins with nothing but the sources (Bazel: after ``clean``, with its server warm and the packages loaded) and
+ends with every output in its place; ``minimal`` learns the digests alone (``--remote-download-minimal`` and
+``--remote_download_minimal``). The best of some rounds counts, in turn. Everything is on a tmpfs; the machine should
+do nothing else meanwhile.
 """
 
 from __future__ import annotations
@@ -11,7 +15,7 @@ import argparse
 import hashlib
 import os
 import resource
-import subprocess
+import shutil
 import sys
 import tempfile
 import time
@@ -21,6 +25,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from benchmarks.bazel import PACKAGES, Bazel, installed, run
+from benchmarks.sandbox import EXAMPLES, RULES
 from distroless_rules.storage import key_file
 from distroless_rules.storage.connect import connect
 from distroless_rules.storage.endpoint import Identity, parse
@@ -29,58 +35,101 @@ from distroless_rules.values.digest import Digest
 from tests.support import engines
 
 SERVERS: dict[str, Callable[[Path], AbstractContextManager[str]]] = {
+    "buildgrid": engines.buildgrid,
     "casd": engines.casd,
     "nginx": engines.nginx,
     "folder": engines.shared_folder,
 }
+ROOT = """
+load("@distroless_rules//rules:defs.bzl", "build_root")
+
+build_root(name = "root", debs = ["@trixie//coreutils", "@trixie//dash"], visibility = ["//visibility:public"])
+"""
+MANY = """
+load("//:trivial.bzl", "trivial")
+
+[trivial(name = "t%d" % number, root = "//:root", text = str(number)) for number in range(FIRST, ACTIONS, PACKAGES)]
+"""
 
 
-def workspace(root: Path, actions: int, settings: str = "") -> Path:
-    """Write a workspace of small actions, ten to a package."""
-    root.mkdir(parents=True)
-    (root / "distroless.toml").write_text(f'[workspace]\nname = "many"\n{settings}')
-    for package in range(actions // 10):
-        lines = ['load("@distroless_rules//rules:defs.bzl", "write_file")']
-        lines += [f'write_file(name = "t{n}", out = "t{n}.txt", content = ["{package} {n}"])' for n in range(10)]
-        (root / f"p{package}").mkdir()
-        (root / f"p{package}/BUILD").write_text("\n".join(lines) + "\n")
-    return root
+class Ours:
+    """A workspace of ``actions`` targets, and commands in it with caches of their own."""
+
+    def __init__(self, folder: Path, actions: int) -> None:
+        self._folder, self._workspace = folder, folder / "ours"
+        self._workspace.mkdir()
+        shutil.copy(EXAMPLES / "distroless.toml", self._workspace)
+        (self._workspace / "trivial.bzl").write_text(RULES, "utf-8")
+        (self._workspace / "BUILD").write_text(ROOT, "utf-8")
+        for number in range(PACKAGES):
+            package = self._workspace / f"many/p{number}"
+            package.mkdir(parents=True)
+            text = MANY.replace("FIRST", str(number)).replace("ACTIONS", str(actions))
+            (package / "BUILD").write_text(text.replace("PACKAGES", str(PACKAGES)), "utf-8")
+        self.build("root", "//:root")
+
+    def build(self, cache: str, *words: str) -> float:
+        """Build with a cache, and give the seconds."""
+        command = [sys.executable, "-m", "distroless_rules", "build", "--cache-dir", str(self._folder / cache), *words]
+        return run(command, self._workspace)
+
+    def again(self, cache: str, *words: str) -> float:
+        """Build everything with a cache that holds nothing but the root."""
+        self.clean(cache)
+        shutil.copytree(self._folder / "root", self._folder / cache, copy_function=os.link, symlinks=True)
+        return self.build(cache, "//many/...", *words)
+
+    def afresh(self, cache: str, *words: str) -> float:
+        """Build everything with a cache that holds nothing at all."""
+        self.clean(cache)
+        return self.build(cache, "//many/...", *words)
+
+    def clean(self, cache: str) -> None:
+        """Forget what was built."""
+        shutil.rmtree(self._folder / cache, ignore_errors=True)
+        shutil.rmtree(self._workspace / "distroless-out", ignore_errors=True)
 
 
-def build(root: Path, cache: Path, *words: str) -> float:
-    """Build everything; give the seconds that it took."""
-    begun = time.monotonic()
-    command = [sys.executable, "-m", "distroless_rules", "build", "//...", "--cache-dir", str(cache), *words]
-    ran = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True)
-    seconds = time.monotonic() - begun
-    print(f"    {ran.stderr.strip().splitlines()[-1]}")
-    return seconds
-
-
-def compare(name: str, folder: Path, actions: int) -> None:
-    """Print what filling a server, and finding everything there, cost beside the same build without."""
-    with SERVERS[name](folder / "engine") as address:
-        alone = build(workspace(folder / "alone", actions), folder / "c1")
-        fill = build(workspace(folder / "fill", actions), folder / "c2", f"--remote-cache={address}", "--remote-upload")
-        hit = build(workspace(folder / "hit", actions), folder / "c3", f"--remote-cache={address}")
-        idle = build(folder / "hit", folder / "c3", f"--remote-cache={address}")
-        idle_alone = build(folder / "alone", folder / "c1")
-    print(f"{name}: alone {alone:.2f} s, filled {fill:.2f} s ({fill / alone:.2f} of it)")
-    print(f"{name}: found {hit:.2f} s ({hit / alone:.2f} of it)")
-    print(f"{name}: nothing to do {idle:.2f} s beside {idle_alone:.2f} s alone ({idle / idle_alone:.2f})")
+def compare(name: str, folder: Path, actions: int, rounds: int) -> None:
+    """Print what it costs to fill a server and to find everything there, and what Bazel needs for the same."""
+    mine: dict[str, list[float]] = {}
+    theirs: dict[str, list[float]] = {}
+    ours = Ours(folder, actions)
+    for turn in range(rounds):
+        with SERVERS[name](folder / f"engine{turn}") as address:
+            where = f"--remote-cache={address}"
+            mine.setdefault("filled", []).append(ours.again("fill", where, "--remote-upload"))
+            mine.setdefault("found", []).append(ours.afresh("hit", where))
+            mine.setdefault("nothing to do", []).append(ours.build("hit", "//many/...", where))
+            mine.setdefault("nothing to do, no server", []).append(ours.build("hit", "//many/..."))
+            mine.setdefault("minimal", []).append(ours.afresh("hit", where, "--remote-download-minimal"))
+        if installed() and name != "folder":
+            with SERVERS[name](folder / f"other{turn}") as address, Bazel(folder / f"bazel{turn}", actions) as bazel:
+                where = f"--remote_cache={address}"
+                theirs.setdefault("filled", []).append(bazel.build(where))
+                theirs.setdefault("found", []).append(bazel.build(where))
+                theirs.setdefault("minimal", []).append(bazel.build(where, "--remote_download_minimal"))
+    for title, seconds in mine.items():
+        other = (
+            f"   Bazel {min(theirs[title]):6.2f} s   {min(seconds) / min(theirs[title]):5.2f} x"
+            if title in theirs
+            else ""
+        )
+        print(f"{name}: {actions} actions {title:<24} {min(seconds):6.2f} s{other}", flush=True)
 
 
 def compare_signed(name: str, folder: Path, actions: int) -> None:
     """Print what it costs to sign what fills a server, and to use of it only what is signed."""
     key = generate("ci-1")
     key_file.write(folder / "key", key)
+    ours = Ours(folder, actions)
     with SERVERS[name](folder / "engine") as address:
         where = f"--remote-cache={address}"
-        words = (where, "--remote-upload", f"--signing-key={folder / 'key'}")
-        fill = build(workspace(folder / "fill", actions), folder / "c1", *words)
-        anybody = build(workspace(folder / "anybody", actions), folder / "c2", where)
-        trusted = f'[cache]\ntrusted_keys = ["{key.public}"]\n'
-        signed = build(workspace(folder / "signed", actions, trusted), folder / "c3", where)
+        fill = ours.again("fill", where, "--remote-upload", f"--signing-key={folder / 'key'}")
+        anybody = ours.afresh("hit", where)
+        settings = folder / "ours/distroless.toml"
+        settings.write_text(f'{settings.read_text("utf-8")}\n[cache]\ntrusted_keys = ["{key.public}"]\n', "utf-8")
+        signed = ours.afresh("hit", where)
     print(f"{name}: filled and signed {fill:.2f} s")
     print(f"{name}: found and checked {signed:.2f} s ({signed / anybody:.2f} of {anybody:.2f} s without looking)")
 
@@ -107,9 +156,10 @@ def stream(name: str, folder: Path, size: int) -> None:
         fetched = time.monotonic() - begun
         grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
         remote.close()
-    assert arrived.hexdigest() == digest.hash
+    if arrived.hexdigest() != digest.hash:
+        raise SystemExit(f"{name} gave other bytes")
     speeds = f"sent at {size / 1e6 / sent:.0f} and fetched at {size / 1e6 / fetched:.0f} MB/s"
-    print(f"{name}: {size / 1e9:.1f} GB {speeds}; memory grew by {grown >> 10} MiB")
+    print(f"{name}: {size / 1e9:.1f} GB {speeds}; memory grew by {grown >> 10} MiB", flush=True)
 
 
 def main() -> None:
@@ -118,14 +168,17 @@ def main() -> None:
     parser.add_argument("servers", nargs="*", default=list(SERVERS))
     parser.add_argument("--actions", type=int, default=1000)
     parser.add_argument("--bytes", type=int, default=2_000_000_000)
+    parser.add_argument("--rounds", type=int, default=2)
     given = parser.parse_args()
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # byte code is kept where people install
     for name in given.servers:
-        with tempfile.TemporaryDirectory() as folder:
-            compare(name, Path(folder), given.actions)
-        with tempfile.TemporaryDirectory() as folder:
+        with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
+            compare(name, Path(folder), given.actions, given.rounds)
+        with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
             compare_signed(name, Path(folder), given.actions)
-        with tempfile.TemporaryDirectory() as folder:
-            stream(name, Path(folder), given.bytes)
+        if given.bytes:
+            with tempfile.TemporaryDirectory() as folder:
+                stream(name, Path(folder), given.bytes)
 
 
 if __name__ == "__main__":
