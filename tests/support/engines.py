@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,8 @@ from tests.support.disk import let_everyone_in
 
 __all__ = [
     "FOLDER",
+    "RUNNING",
+    "Running",
     "buildgrid",
     "buildgrid_pool",
     "casd",
@@ -52,33 +55,65 @@ def free_port() -> int:
     return port
 
 
+class Running:
+    """A server's process, which can be killed and begun again on the same store."""
+
+    def __init__(self, command: list[str], port: int, log: Path, environment: dict[str, str], seconds: float) -> None:
+        """Run a server that listens on ``port``, and wait until it accepts connections."""
+        self._command, self._port, self._log, self._seconds = command, port, log, seconds
+        self._environment = {**os.environ, **environment}
+        self.start()
+
+    def start(self) -> None:
+        """Begin, and wait until it accepts connections."""
+        with self._log.open("ab") as output:
+            self._process = subprocess.Popen(self._command, stdout=output, stderr=output, env=self._environment)
+        end = time.monotonic() + self._seconds
+        while not self._accepts():
+            if self._process.poll() is not None or time.monotonic() > end:
+                self.stop()
+                raise AssertionError(f"{self._command[0]} does not start:\n{self._log.read_text('utf-8', 'replace')}")
+            time.sleep(0.02)
+
+    def _accepts(self) -> bool:
+        with suppress(OSError), socket.create_connection(("127.0.0.1", self._port), timeout=1):
+            return True
+        return False
+
+    def kill(self) -> None:
+        """Send SIGKILL to it and to the processes that it has begun."""
+        pid = self._process.pid
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        for each in (pid, *map(int, children)):
+            with suppress(ProcessLookupError):
+                os.kill(each, signal.SIGKILL)
+        self._process.wait()
+
+    def stop(self) -> None:
+        """Have it end."""
+        self._process.terminate()
+        try:
+            self._process.wait(5)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+
+RUNNING: dict[int, Running] = {}
+"""Port -> the server that listens on it."""
+
+
 @contextmanager
 def serving(
     command: list[str], port: int, log: Path, environment: dict[str, str] | None = None, seconds: float = _SECONDS
 ) -> Iterator[None]:
     """Run a server until the block ends; the block begins when it accepts connections on ``port``."""
-    with log.open("wb") as output:
-        process = subprocess.Popen(command, stdout=output, stderr=output, env={**os.environ, **(environment or {})})
+    RUNNING[port] = running = Running(command, port, log, environment or {}, seconds)
     try:
-        end = time.monotonic() + seconds
-        while True:
-            try:
-                socket.create_connection(("127.0.0.1", port), timeout=1).close()
-                break
-            except OSError as error:
-                if process.poll() is not None or time.monotonic() > end:
-                    raise AssertionError(
-                        f"{command[0]} does not start:\n{log.read_text('utf-8', 'replace')}"
-                    ) from error
-                time.sleep(0.02)
         yield
     finally:
-        process.terminate()
-        try:
-            process.wait(5)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        del RUNNING[port]
+        running.stop()
 
 
 @contextmanager

@@ -26,6 +26,7 @@ class SlowLine:
 
     Attributes:
         address: of its near end.
+        server: host and port of its far end.
         rate: bytes a second, each way.
         passed: bytes that have, both ways.
     """
@@ -34,7 +35,7 @@ class SlowLine:
         """Lead to a server on this machine."""
         parts = urlsplit(address)
         assert parts.hostname
-        self._server = parts.hostname, int(parts.port or 0)
+        self.server = parts.hostname, int(parts.port or 0)
         self._listener = socket.socket()
         self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _HELD)
         self._listener.bind(("127.0.0.1", 0))
@@ -72,7 +73,7 @@ class SlowLine:
             except OSError:
                 return
             try:
-                far = socket.create_connection(self._server)
+                far = socket.create_connection(self.server)
             except OSError:
                 near.close()
                 continue
