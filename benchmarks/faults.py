@@ -1,6 +1,6 @@
 """Random faults over everything that a cache is asked: 10,000 of them, and what came of it.
 
-    python benchmarks/faults.py [--faults N] [--seed N] [PLACE ...]   # kill disk folder web registry grpc casd nginx oci
+    python benchmarks/faults.py [--faults N] [--seed N] [PLACE ...]  # kill disk folder web registry grpc casd nginx oci
 
 Prints how many faults of each kind were planted, how many builds went through them, and what must be 0: wrong bytes,
 poisoned entries, builds that failed though they could run on this machine. The exit status is 1 if anything is not.
