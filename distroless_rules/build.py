@@ -103,6 +103,7 @@ def build(project: Project, request: Request, options: Options, listener: events
 
 def _built(project: Project, analysis: Analysis, stamp: state.Stamp, options: Options, journal: Journal) -> Built:
     """Build what an analysis says."""
+    opened = time.monotonic()
     from distroless_rules import warned
     from distroless_rules.machine import Machine
 
@@ -110,6 +111,7 @@ def _built(project: Project, analysis: Analysis, stamp: state.Stamp, options: Op
     complete: list[Wanted] = []
     results: tuple[outputs.Result, ...] = ()
     with Machine(project, options.jobs, journal.listen, sandbox_debug=options.sandbox_debug) as machine:
+        journal.listen(events.Phase("open the caches", opened, time.monotonic()))
         try:
             outcome, placed, complete, results = _made(project, machine, analysis, options, journal.listen)
         finally:

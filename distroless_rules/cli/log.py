@@ -92,7 +92,7 @@ def what_missed(flags: Flags, log: str, against: str | None, as_json: bool) -> N
         rows = [missed_document(each) for each in reasons]
         click.echo(json.dumps({**head_document(found, read.head), "missed": rows}, indent=2))
         return
-    _print(misses(found, read, reasons))
+    _print(misses(found, read, reasons, others[0] if against else None))
 
 
 @command.command("diff", short_help="Show which actions of two builds differ.")

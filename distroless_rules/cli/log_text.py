@@ -52,13 +52,23 @@ def ran(log: Kept, head: Head, entries: Sequence[Entry]) -> Iterator[str]:
         yield from worked(counted(len(head.made), "target"), head.counts, head.traffic, head.seconds)
 
 
-def misses(log: Kept, read: Log, reasons: Sequence[Missed]) -> Iterator[str]:
-    """Give what a build was, and for each action that it performed two lines: which it is, and why."""
+def misses(log: Kept, read: Log, reasons: Sequence[Missed], against: Kept | None = None) -> Iterator[str]:
+    """Give what a build was, and for each action that it performed two lines: which it is, and why.
+
+    Args:
+        log: where its log is.
+        read: that log.
+        reasons: why each was performed.
+        against: the one log that it is compared with, where somebody named it.
+    """
     yield from _head(log, read.head)
+    since = f" (since {against.name})" if against is not None else ""
+    if against is not None:
+        yield f"compared with {against.name}"
     for each in reasons:
         entry = each.difference.entry
         yield f"  {entry.action.mnemonic} of {entry.action.owner}: {entry.title}"
-        yield f"    {each}"
+        yield f"    {str(each).removesuffix(since)}"
     yield f"{len(reasons)} of {counted(len(read.actions), 'action')} missed"
 
 

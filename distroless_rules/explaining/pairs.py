@@ -1,7 +1,8 @@
 """Which action of one build is which of another, and how they differ.
 
 Actions are the same step if they make the same artifact; where a deb has another version, or the platform asked for is
-another, its part of the path does not count.
+another, its part of the path does not count. A deb that the earlier build had not of this archive is the one that it
+had of another, and that the later build no longer has.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from distroless_rules.values.platform import Platform
 
 __all__ = ["Build", "Pair", "pairs"]
 
-_DEB = re.compile(r"debs/.+/([^/]+)_[^_/]*_([^_/]+)_[0-9a-f]{12}/")
+_DEB = re.compile(r"debs/(.+)/([^/]+)_[^_/]*_([^_/]+)_[0-9a-f]{12}/")
 
 
 class Build(Protocol):
@@ -83,21 +84,35 @@ class Pair:
 def pairs(old: Build, new: Build) -> tuple[Pair, ...]:
     """Give every step of ``new`` with what it was in ``old``, producers before consumers."""
     before = dict(_named(old, {}))
-    renamed = _renaming(old.platform, new.platform)
-    return tuple(Pair(before.get(name), acted) for name, acted in _named(new, renamed))
+    after = tuple(_named(new, _renaming(old.platform, new.platform)))
+    kept = {name for name, _ in after}
+    left = {name.anywhere: acted for name, acted in before.items() if name not in kept}
+    return tuple(Pair(before.get(name) or left.get(name.anywhere), acted) for name, acted in after)
 
 
-def _named(made: Build, renamed: Mapping[str, str]) -> Iterator[tuple[tuple[str, str], Entry]]:
+@dataclass(frozen=True)
+class _Name:
+    """What tells a step from all others of its build: what it does, of a deb the archive, and what it makes."""
+
+    mnemonic: str
+    archive: str
+    place: str
+
+    @property
+    def anywhere(self) -> tuple[str, str]:
+        """The same without the archive."""
+        return self.mnemonic, self.place
+
+
+def _named(made: Build, renamed: Mapping[str, str]) -> Iterator[tuple[_Name, Entry]]:
     for acted in made.actions:
-        yield (acted.action.mnemonic, _place(acted.action.outputs[0].artifact.path, renamed)), acted
-
-
-def _place(path: str, renamed: Mapping[str, str]) -> str:
-    deb = _DEB.match(path)
-    if deb:
-        return f"debs/{deb[1]}_{renamed.get(deb[2], deb[2])}/{path[deb.end() :]}"
-    top, slash, rest = path.partition("/")
-    return f"{renamed.get(top, top)}{slash}{rest}"
+        path = acted.action.outputs[0].artifact.path
+        if deb := _DEB.match(path):
+            archive, place = deb[1], f"debs/{deb[2]}_{renamed.get(deb[3], deb[3])}/{path[deb.end() :]}"
+        else:
+            top, slash, rest = path.partition("/")
+            archive, place = "", f"{renamed.get(top, top)}{slash}{rest}"
+        yield _Name(acted.action.mnemonic, archive, place), acted
 
 
 def _renaming(old: str, new: str) -> dict[str, str]:

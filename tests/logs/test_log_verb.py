@@ -134,7 +134,8 @@ def test_the_log_of_another_machine(commands: Commands, tmp_path: Path) -> None:
     file.write_bytes(logs_of(commands)[0].read_bytes())
     assert seen(commands, "diff", str(file), "3").splitlines()[-1] == "2 steps: 1 changed, 1 same"
     missed = seen(commands, "what-missed", "--against", str(file))
-    assert f'-> "2\\n" (since "{file}")\n' in missed
+    assert f'\ncompared with "{file}"\n' in missed
+    assert '-> "2\\n"\n' in missed
     id_ = json.loads(commands.run("log", "list", "--json").out)[0]["id"]
     assert seen(commands, "what-ran", id_[:6]) == seen(commands, "what-ran", "3")
 
