@@ -16,10 +16,13 @@ from distroless_rules.storage.remote import Write, without_empty
 from distroless_rules.storage.store import MissingBlobError
 from distroless_rules.values.digest import EMPTY, Digest
 
-__all__ = ["HttpBlobs", "each"]
+__all__ = ["LITTLE", "HttpBlobs", "each"]
 
 T = TypeVar("T")
 R = TypeVar("R")
+
+LITTLE = 1000
+"""Bytes of a blob that are no more than the headers of an answer without it."""
 
 _TOGETHER = 8  # requests at once
 
@@ -57,7 +60,7 @@ class HttpBlobs:
             nonlocal at
             headers = {"Range": f"bytes={at}-"} if at else {}
             with self._web.ask("GET", self._place(digest), headers) as (status, _, pieces):
-                if status not in (200, 206):
+                if status != 200 and not (status == 206 and at):
                     raise self._web.refused(status, doing)
                 skip = at if status == 200 else 0
                 for piece in pieces:

@@ -27,7 +27,7 @@ from distroless_rules.storage.meter import Meter
 from distroless_rules.storage.traffic import Traffic, Watch, Watched
 
 if TYPE_CHECKING:
-    from urllib3 import BaseHTTPResponse, PoolManager
+    from urllib3 import BaseHTTPResponse, HTTPConnectionPool, PoolManager
 
 __all__ = ["TOO_LARGE", "Answer", "HttpServer", "Web"]
 
@@ -120,10 +120,13 @@ class HttpServer:
         self._watch = Watch(seconds)
         self._here = threading.local()
         self._pool = _pool(endpoint, self._here)
+        self._home: HTTPConnectionPool | None = None  # what the pool would look up for each request
         self._elsewhere: PoolManager | None = None
         path = endpoint.path if path is None else path
         self._base = f"{endpoint.web}://{endpoint.target}/{quote(path)}{'/' if path else ''}"
         self._origin = _origin(self._base)
+        if self._pool.proxy is None:
+            self._home = self._pool.connection_from_url(self._base)
 
     def close(self) -> None:
         """End what is under way."""
@@ -175,14 +178,7 @@ class HttpServer:
             if body is None and work:
                 watched.sent(work)
             with self._errors(doing, watched):
-                response: BaseHTTPResponse = (self._pool if here else self._other()).request(
-                    method,
-                    url,
-                    headers={**self._headers(doing, known and here), **headers},
-                    body=sent,
-                    preload_content=False,
-                    redirect=False,
-                )
+                response = self._request(method, url, here, {**self._headers(doing, known and here), **headers}, sent)
             try:
                 watched.came(0)
                 yield response.status, response.headers, self._pieces(response, doing, watched)
@@ -211,6 +207,15 @@ class HttpServer:
         """Give the error that ``TOO_LARGE`` means of a body of ``size`` bytes."""
         error = self.refused(TOO_LARGE, doing)
         return RemoteError(doing, f"{error.cause} to one of {size} bytes", error.code, hint=error.hint)
+
+    def _request(
+        self, method: str, url: str, here: bool, headers: dict[str, str], body: _Sent | None
+    ) -> BaseHTTPResponse:
+        if here and self._home is not None:
+            target = urlsplit(url)._replace(scheme="", netloc="").geturl() or "/"
+            return self._home.urlopen(method, target, body, headers, False, False, preload_content=False)
+        manager = self._pool if here else self._other()
+        return manager.request(method, url, headers=headers, body=body, preload_content=False, redirect=False)
 
     def _pieces(self, response: BaseHTTPResponse, doing: str, watched: Watched) -> Iterator[bytes]:
         while True:

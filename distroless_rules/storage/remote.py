@@ -58,10 +58,12 @@ class Remote(Protocol):
     Attributes:
         shown: its address, for messages; holds no secret.
         traffic: how many bytes went each way.
+        little: up to how many bytes it costs less to bring a blob than to ask whether it is there; 0: asking is cheap.
     """
 
     shown: str
     traffic: Traffic
+    little: int
 
     def missing(self, digests: Iterable[Digest]) -> set[Digest]:
         """Give those of ``digests`` that it does not hold; the empty blob is always there.

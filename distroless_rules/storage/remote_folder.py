@@ -49,7 +49,10 @@ class FolderCache:
     Attributes:
         shown: the folder.
         traffic: how many bytes went each way.
+        little: bytes of a blob that is brought as soon as it is named (see ``Remote``).
     """
+
+    little = 0
 
     def __init__(self, endpoint: Endpoint) -> None:
         self.shown = endpoint.shown

@@ -25,6 +25,7 @@ from distroless_rules.storage.patience import Patience
 from distroless_rules.storage.remote import Bytes, Write, without_empty
 from distroless_rules.storage.services import Method
 from distroless_rules.storage.store import MissingBlobError
+from distroless_rules.storage.together import Together
 from distroless_rules.storage.zstd import expanded, expanded_up_to, shrinks, squeezing
 from distroless_rules.values.digest import Digest
 
@@ -50,9 +51,12 @@ class GrpcCache:
     Attributes:
         shown: its address.
         traffic: how many bytes went each way.
+        little: bytes of a blob that is brought as soon as it is named (see ``Remote``).
         patience: lets calls through.
         channel: carries them.
     """
+
+    little = 0
 
     def __init__(self, endpoint: Endpoint, seconds: float, headers: tuple[tuple[str, str | bytes], ...] = ()) -> None:
         self.shown = endpoint.shown
@@ -63,6 +67,7 @@ class GrpcCache:
         self._prefix = f"{endpoint.path}/" if endpoint.path else ""
         self._lock = threading.Lock()
         self._capabilities: Capabilities | None = None
+        self._together = Together(self._missing)
 
     def close(self) -> None:
         """End what is under way (see ``Remote.close``)."""
@@ -84,12 +89,7 @@ class GrpcCache:
     def missing(self, digests: Iterable[Digest]) -> set[Digest]:
         """Give those of ``digests`` that it does not hold (see ``Remote.missing``)."""
         wanted = without_empty(digests)
-        found: set[Digest] = set()
-        for start in range(0, len(wanted), _ASKED):
-            part = tuple(wanted[start : start + _ASKED])
-            request = services.FindMissingBlobsRequest(self._instance, part)
-            found.update(self._ask(services.FIND_MISSING, request).missing_blob_digests)
-        return found & set(wanted)
+        return self._together.ask(wanted) if wanted else set()
 
     def fetch(self, digest: Digest, write: Write) -> None:
         """Write a blob's bytes to ``write`` (see ``Remote.fetch``); goes on where a transfer broke off."""
@@ -162,6 +162,14 @@ class GrpcCache:
             raise RemoteError(f"keep results in {self.shown}", "it takes none", Code.PERMISSION_DENIED, hint=hint)
         request = services.UpdateActionResultRequest(self._instance, key, result)
         self._ask(services.UPDATE_ACTION_RESULT, request)
+
+    def _missing(self, digests: Collection[Digest]) -> set[Digest]:
+        wanted = tuple(digests)
+        found: set[Digest] = set()
+        for start in range(0, len(wanted), _ASKED):
+            request = services.FindMissingBlobsRequest(self._instance, wanted[start : start + _ASKED])
+            found.update(self._ask(services.FIND_MISSING, request).missing_blob_digests)
+        return found
 
     def _probe(self) -> Capabilities:
         return read_capabilities(self.channel, self._instance)

@@ -20,7 +20,7 @@ from distroless_rules.errors import FormatError
 from distroless_rules.storage import wire
 from distroless_rules.storage.endpoint import Endpoint
 from distroless_rules.storage.faults import Code, RemoteError
-from distroless_rules.storage.http_blobs import HttpBlobs, each
+from distroless_rules.storage.http_blobs import LITTLE, HttpBlobs, each
 from distroless_rules.storage.http_call import TOO_LARGE
 from distroless_rules.storage.messages import ActionResult
 from distroless_rules.storage.registry_call import Registry
@@ -49,7 +49,10 @@ class RegistryCache:
     Attributes:
         shown: its address.
         traffic: how many bytes went each way.
+        little: bytes of a blob that is brought as soon as it is named (see ``Remote``).
     """
+
+    little = LITTLE
 
     def __init__(self, endpoint: Endpoint, seconds: float) -> None:
         self.shown = endpoint.shown

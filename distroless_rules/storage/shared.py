@@ -192,9 +192,11 @@ class SharedStore:
             named = results.blobs(result)
             if named & self._broken:
                 return None
-            gone = self.local.missing(named)
+            gone = self._without_little(self.local.missing(named))
             if self._remote.missing(gone):
                 return None
+        except MissingBlobError:
+            return None
         except RemoteError as error:
             self._failed(error)
             if self._required:
@@ -249,6 +251,13 @@ class SharedStore:
             return
         with self._checked(digest) as write:
             self._remote.fetch(digest, write)
+
+    def _without_little(self, digests: set[Digest]) -> set[Digest]:
+        """Bring blobs of which to ask is no cheaper than to bring them; give the others."""
+        for digest in digests:
+            if digest.size <= self._remote.little:
+                self._fetch(digest)
+        return {digest for digest in digests if digest.size > self._remote.little}
 
     def _take(self, digest: Digest, data: bytes) -> None:
         with self._checked(digest) as write:
