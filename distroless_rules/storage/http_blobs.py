@@ -10,40 +10,49 @@ from functools import partial
 from typing import TypeVar
 
 from distroless_rules.storage.faults import Code, RemoteError
-from distroless_rules.storage.http_call import Web
 from distroless_rules.storage.patience import Patience
 from distroless_rules.storage.remote import Write, without_empty
 from distroless_rules.storage.store import MissingBlobError
+from distroless_rules.storage.web import Web
 from distroless_rules.values.digest import EMPTY, Digest
 
-__all__ = ["LITTLE", "HttpBlobs", "each"]
+__all__ = ["HttpBlobs", "each"]
 
 T = TypeVar("T")
 R = TypeVar("R")
 
-LITTLE = 1000
-"""Bytes of a blob that are no more than the headers of an answer without it."""
-
+_LITTLE = 1000  # bytes of a blob that are no more than the headers of an answer without it
 _TOGETHER = 8  # requests at once
 
 
 class HttpBlobs:
-    """Reads a server's blobs; safe for many threads.
+    """Reads a server's blobs, as any ``storage.remote.Remote`` that is asked in HTTP does; safe for many threads.
 
     Args:
-        web: the server.
+        web: the server; closed with this.
         shown: its address, for messages.
         place: gives the path of a blob.
 
     Attributes:
+        shown: its address.
+        traffic: how many bytes went each way.
         patience: lets requests through.
+        little: bytes of a blob that is brought as soon as it is named (see ``Remote``).
     """
 
+    little = _LITTLE
+
     def __init__(self, web: Web, shown: str, place: Callable[[Digest], str]) -> None:
+        self.shown = shown
+        self.traffic = web.traffic
         self._web = web
-        self._shown = shown
         self._place = place
         self.patience = Patience(partial(self._holds, EMPTY))
+
+    def close(self) -> None:
+        """End what is under way (see ``Remote.close``)."""
+        self.patience.close()
+        self._web.close()
 
     def missing(self, digests: Iterable[Digest]) -> set[Digest]:
         """Give those of ``digests`` that it does not hold (see ``Remote.missing``)."""
@@ -54,7 +63,7 @@ class HttpBlobs:
     def fetch(self, digest: Digest, write: Write) -> None:
         """Write a blob's bytes to ``write`` (see ``Remote.fetch``); goes on where a transfer broke off."""
         at = 0
-        doing = f"read a blob of {self._shown}"
+        doing = f"read a blob of {self.shown}"
 
         def read() -> None:
             nonlocal at
@@ -78,10 +87,14 @@ class HttpBlobs:
                 raise
             raise MissingBlobError(digest) from error
 
+    def fetch_many(self, digests: Collection[Digest], take: Callable[[Digest, bytes], object]) -> set[Digest]:
+        """Give all ``digests`` back: one blob is asked for at a time (see ``Remote.fetch_many``)."""
+        return set(digests)
+
     def _holds(self, digest: Digest) -> bool:
         with self._web.ask("HEAD", self._place(digest)) as (status, headers, _):
             if status not in (200, 204, 404):
-                raise self._web.refused(status, f"ask which blobs are missing of {self._shown}")
+                raise self._web.refused(status, f"ask which blobs are missing of {self.shown}")
             return status != 404 and headers.get("Content-Length", str(digest.size)) == str(digest.size)
 
 

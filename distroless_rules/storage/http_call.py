@@ -13,9 +13,9 @@ import socket
 import ssl
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
+from typing import TYPE_CHECKING, Any, BinaryIO
 from urllib.parse import quote, urlsplit
 from urllib.request import getproxies_environment, proxy_bypass
 
@@ -25,23 +25,18 @@ from distroless_rules.storage.endpoint import Endpoint, Login
 from distroless_rules.storage.faults import Code, RemoteError
 from distroless_rules.storage.meter import Meter
 from distroless_rules.storage.traffic import Traffic, Watch, Watched
+from distroless_rules.storage.web import TOO_LARGE, Answer, Proof
 
 if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse, HTTPConnectionPool, PoolManager
 
-__all__ = ["TOO_LARGE", "Answer", "HttpServer", "Web"]
-
-Answer = tuple[int, Mapping[str, str], Iterator[bytes]]
-"""Status, headers, and the pieces of the body."""
+__all__ = ["HttpServer"]
 
 _CONNECT_SECONDS = 1.5
 _SILENCE = 60.0  # seconds after which a socket gives up by itself
 _PIECE = 1 << 18  # bytes
 _CONNECTIONS = 32
 _SHORT = 4  # pieces of a body that are read to keep the connection
-TOO_LARGE = 413
-"""Status of a request whose body is larger than the server takes."""
-
 _CODES = {
     401: Code.UNAUTHENTICATED,
     403: Code.PERMISSION_DENIED,
@@ -60,38 +55,6 @@ _HINTS = {
     Code.OUT_OF_RANGE: "raise its limit, which nginx calls client_max_body_size",
     Code.FAILED_PRECONDITION: 'see "remote" in [cache]; where the server expects TLS write https://',
 }
-
-
-class Proof(Protocol):
-    """What proves who asks, as ``endpoint.Login`` does."""
-
-    @property
-    def overlooked(self) -> str:
-        """What could have proved it and could not be read."""
-
-    def headers(self) -> tuple[tuple[str, str], ...]:
-        """Give names, in lower case, and values."""
-
-    def forget(self) -> None:
-        """Take note that the server has refused them."""
-
-
-class Web(Protocol):
-    """What can be asked in HTTP."""
-
-    def ask(
-        self,
-        method: str,
-        path: str,
-        headers: Mapping[str, str] | None = None,
-        body: BinaryIO | None = None,
-        *,
-        work: int = 0,
-    ) -> AbstractContextManager[Answer]:
-        """Ask once (see ``HttpServer.ask``)."""
-
-    def refused(self, status: int, doing: str) -> RemoteError:
-        """Give the error that a status means."""
 
 
 class HttpServer:

@@ -15,8 +15,9 @@ from urllib.parse import urljoin, urlsplit
 
 from distroless_rules.storage.endpoint import Endpoint
 from distroless_rules.storage.faults import Code, RemoteError
-from distroless_rules.storage.http_call import Answer, HttpServer
+from distroless_rules.storage.http_call import HttpServer
 from distroless_rules.storage.registry_login import RegistryLogin
+from distroless_rules.storage.web import Answer
 
 __all__ = ["Registry"]
 

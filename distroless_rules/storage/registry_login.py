@@ -22,8 +22,8 @@ from urllib.parse import urlencode, urlsplit
 from distroless_rules.storage.docker_config import NOBODY, Known, known
 from distroless_rules.storage.endpoint import Endpoint, Login
 from distroless_rules.storage.faults import Code, RemoteError
-from distroless_rules.storage.http_call import Answer
 from distroless_rules.storage.remote import InMemory
+from distroless_rules.storage.web import Answer
 
 __all__ = ["Asks", "RegistryLogin", "challenges"]
 

@@ -6,17 +6,18 @@ too. Source: bazel.build, "HTTP caching protocol"; ``ActionResult`` in ``remote_
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Mapping
 from functools import partial
 
 from distroless_rules.errors import FormatError
 from distroless_rules.storage import wire
 from distroless_rules.storage.endpoint import Endpoint
 from distroless_rules.storage.faults import Code, RemoteError
-from distroless_rules.storage.http_blobs import LITTLE, HttpBlobs, each
-from distroless_rules.storage.http_call import TOO_LARGE, HttpServer
+from distroless_rules.storage.http_blobs import HttpBlobs, each
+from distroless_rules.storage.http_call import HttpServer
 from distroless_rules.storage.messages import ActionResult
-from distroless_rules.storage.remote import Bytes, InMemory, Write, without_empty
+from distroless_rules.storage.remote import Bytes, InMemory, without_empty
+from distroless_rules.storage.web import TOO_LARGE
 from distroless_rules.values.digest import Digest
 
 __all__ = ["HttpCache"]
@@ -25,51 +26,24 @@ _LARGEST = 16 << 20  # bytes of an action result
 _DONE = (200, 201, 202, 204)
 
 
-class HttpCache:
+class HttpCache(HttpBlobs):
     """An HTTP server that holds blobs and action results (see ``storage.remote.Remote``); safe for many threads.
 
     Args:
         endpoint: the server; ``ac`` and ``cas`` are below its path.
         seconds: how long it may say nothing.
-
-    Attributes:
-        shown: its address.
-        traffic: how many bytes went each way.
-        little: bytes of a blob that is brought as soon as it is named (see ``Remote``).
     """
 
-    little = LITTLE
-
     def __init__(self, endpoint: Endpoint, seconds: float) -> None:
-        self.shown = endpoint.shown
         self._server = HttpServer(endpoint, seconds)
-        self.traffic = self._server.traffic
-        self._blobs = HttpBlobs(self._server, self.shown, lambda digest: f"cas/{digest.hash}")
-        self._patience = self._blobs.patience
+        super().__init__(self._server, endpoint.shown, lambda digest: f"cas/{digest.hash}")
         self._refused: int | None = None  # the fewest bytes that it has found too many
-
-    def close(self) -> None:
-        """End what is under way (see ``Remote.close``)."""
-        self._patience.close()
-        self._server.close()
-
-    def missing(self, digests: Iterable[Digest]) -> set[Digest]:
-        """Give those of ``digests`` that it does not hold (see ``Remote.missing``)."""
-        return self._blobs.missing(digests)
-
-    def fetch(self, digest: Digest, write: Write) -> None:
-        """Write a blob's bytes to ``write`` (see ``Remote.fetch``); goes on where a transfer broke off."""
-        self._blobs.fetch(digest, write)
-
-    def fetch_many(self, digests: Collection[Digest], take: Callable[[Digest, bytes], object]) -> set[Digest]:
-        """Give all ``digests`` back: the protocol knows one blob at a time."""
-        return set(digests)
 
     def send(self, blobs: Mapping[Digest, Bytes]) -> None:
         """Have it keep blobs (see ``Remote.send``)."""
 
         def send(digest: Digest) -> None:
-            self._patience.call(partial(self._put, f"cas/{digest.hash}", digest.size, blobs[digest]))
+            self.patience.call(partial(self._put, f"cas/{digest.hash}", digest.size, blobs[digest]))
 
         each(send, without_empty(blobs))
 
@@ -90,7 +64,7 @@ class HttpCache:
                         raise RemoteError(doing, f"it is larger than {_LARGEST >> 20} MiB", Code.DATA_LOSS)
             return bytes(data)
 
-        found = self._patience.call(find)
+        found = self.patience.call(find)
         try:
             return None if found is None else wire.decode(ActionResult, found)
         except FormatError as error:
@@ -99,7 +73,7 @@ class HttpCache:
     def keep(self, key: Digest, result: ActionResult) -> None:
         """Have it keep a result (see ``Remote.keep``)."""
         data = wire.encode(result)
-        self._patience.call(partial(self._put, f"ac/{key.hash}", len(data), InMemory(data)))
+        self.patience.call(partial(self._put, f"ac/{key.hash}", len(data), InMemory(data)))
 
     def _put(self, path: str, size: int, source: Bytes) -> None:
         doing = f"send to {self.shown}"

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Any, BinaryIO
 
@@ -20,11 +20,11 @@ from distroless_rules.errors import FormatError
 from distroless_rules.storage import wire
 from distroless_rules.storage.endpoint import Endpoint
 from distroless_rules.storage.faults import Code, RemoteError
-from distroless_rules.storage.http_blobs import LITTLE, HttpBlobs, each
-from distroless_rules.storage.http_call import TOO_LARGE
+from distroless_rules.storage.http_blobs import HttpBlobs, each
 from distroless_rules.storage.messages import ActionResult
 from distroless_rules.storage.registry_call import Registry
-from distroless_rules.storage.remote import Bytes, InMemory, Receiver, Write, without_empty
+from distroless_rules.storage.remote import Bytes, InMemory, Receiver, without_empty
+from distroless_rules.storage.web import TOO_LARGE
 from distroless_rules.values.digest import Digest
 
 __all__ = ["RegistryCache"]
@@ -39,45 +39,18 @@ _NOTHING = b"{}"  # image-spec 1.1, "Guidance for an Empty Descriptor"
 _PIECE = 8 << 20  # bytes of a part, where a registry takes no more at once
 
 
-class RegistryCache:
+class RegistryCache(HttpBlobs):
     """A repository that holds blobs and action results (see ``storage.remote.Remote``); safe for many threads.
 
     Args:
         endpoint: the registry; its path is the repository.
         seconds: how long it may say nothing.
-
-    Attributes:
-        shown: its address.
-        traffic: how many bytes went each way.
-        little: bytes of a blob that is brought as soon as it is named (see ``Remote``).
     """
 
-    little = LITTLE
-
     def __init__(self, endpoint: Endpoint, seconds: float) -> None:
-        self.shown = endpoint.shown
         self._registry = Registry(endpoint, seconds)
-        self.traffic = self._registry.traffic
-        self._blobs = HttpBlobs(self._registry, self.shown, lambda digest: f"blobs/{digest.oci}")
-        self._patience = self._blobs.patience
+        super().__init__(self._registry, endpoint.shown, lambda digest: f"blobs/{digest.oci}")
         self._config_there = False
-
-    def close(self) -> None:
-        """End what is under way (see ``Remote.close``)."""
-        self._patience.close()
-        self._registry.close()
-
-    def missing(self, digests: Iterable[Digest]) -> set[Digest]:
-        """Give those of ``digests`` that it does not hold (see ``Remote.missing``)."""
-        return self._blobs.missing(digests)
-
-    def fetch(self, digest: Digest, write: Write) -> None:
-        """Write a blob's bytes to ``write`` (see ``Remote.fetch``); goes on where a transfer broke off."""
-        self._blobs.fetch(digest, write)
-
-    def fetch_many(self, digests: Collection[Digest], take: Callable[[Digest, bytes], object]) -> set[Digest]:
-        """Give all ``digests`` back: a registry gives one blob at a time."""
-        return set(digests)
 
     def send(self, blobs: Mapping[Digest, Bytes]) -> None:
         """Have it keep blobs (see ``Remote.send``)."""
@@ -86,7 +59,7 @@ class RegistryCache:
     def find(self, key: Digest) -> ActionResult | None:
         """Give the result kept under an action's digest (see ``Remote.find``)."""
         doing = f"look up an action result in {self.shown}"
-        found = self._patience.call(partial(self._manifest, _tag(key), doing))
+        found = self.patience.call(partial(self._manifest, _tag(key), doing))
         if found is None:
             return None
         try:
@@ -109,7 +82,7 @@ class RegistryCache:
         if not self._config_there:
             self._send(Digest.of(_NOTHING), InMemory(_NOTHING))
             self._config_there = True
-        self._patience.call(partial(self._tag, _tag(key), manifest, doing))
+        self.patience.call(partial(self._tag, _tag(key), manifest, doing))
 
     def _manifest(self, tag: str, doing: str) -> bytes | None:
         data = bytearray()
@@ -130,7 +103,7 @@ class RegistryCache:
             raise RemoteError(doing, f"it is larger than {_LARGEST * 4 >> 20} MiB", Code.DATA_LOSS)
         data = bytearray()
         receiver = Receiver(digest, data.extend, doing)
-        self._blobs.fetch(digest, receiver)
+        self.fetch(digest, receiver)
         receiver.end()
         return bytes(data)
 
@@ -142,7 +115,7 @@ class RegistryCache:
                 raise self._registry.refused(status, doing, pieces)
 
     def _send(self, digest: Digest, source: Bytes) -> None:
-        self._patience.call(partial(self._upload, digest, source))
+        self.patience.call(partial(self._upload, digest, source))
 
     def _upload(self, digest: Digest, source: Bytes) -> None:
         """Send a blob in one piece; in parts where the registry, or what stands before it, finds that too large."""

@@ -18,6 +18,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -28,7 +29,7 @@ from tests.support.chaos import Tally
 from tests.support.slow_line import SlowLine
 from tests.support.workshop import Workshop, action, out
 
-__all__ = ["VICTIMS", "kills"]
+__all__ = ["VICTIMS", "evict", "kills"]
 
 VICTIMS = ("client", "server", "evict")
 LARGE = "large " * 40_000
@@ -82,7 +83,7 @@ def _round(
         process.kill()
         process.wait()
     else:
-        _evict(store, dice) if victim == "evict" else server.kill()
+        evict(store, lambda: dice.random() < 0.5) if victim == "evict" else server.kill()
         _judge(_ended(process), tally, name)
         if victim == "server":
             server.start()
@@ -94,11 +95,11 @@ def _round(
         tally.poisoned += [f"{name}, {who}: {damage.path} {damage.cause}" for damage in damages]
 
 
-def _evict(store: Path, dice: random.Random) -> None:
-    """Remove half of the files that hold blobs, as a server does that is full."""
+def evict(store: Path, chosen: Callable[[], bool]) -> None:
+    """Remove those of the files that hold blobs that are chosen, as a server does that is full."""
     for file in sorted(file for file in store.rglob("*") if file.is_file()):
         parts = file.relative_to(store).parts
-        if not {"objects", "cas", "blobs"}.isdisjoint(parts) and dice.random() < 0.5:
+        if not {"objects", "cas", "blobs"}.isdisjoint(parts) and chosen():
             file.unlink(missing_ok=True)
 
 
