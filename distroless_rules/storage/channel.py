@@ -106,16 +106,17 @@ class Channel:
         """
         data = wire.encode(request)
         self.traffic.sent(len(data))
+        calls = _Calls()
         stub: grpc.UnaryUnaryMultiCallable[bytes, bytes] = self._channel.unary_unary(method.path)
         with (
             self.traffic.during(method.name),
-            self._watch.over(lambda: call.cancel(), size=len(data) + expects, seconds=seconds) as watched,
+            self._watch.over(calls.cancel, size=len(data) + expects, seconds=seconds) as watched,
         ):
             watched.waits()
             if blobs:
                 watched.sent(len(data), blobs)
             with self._errors(method, watched.why):
-                call = stub.future(data, timeout=seconds or _LONGEST, metadata=self._metadata(method))
+                call = calls.begun(stub.future(data, timeout=seconds or _LONGEST, metadata=self._metadata(method)))
                 answer: bytes = call.result()
             watched.came(len(answer))
         return self._read(method, answer)
@@ -162,8 +163,9 @@ class Channel:
             DistrolessError, OSError: whatever ``requests`` raises.
         """
         failed: list[DistrolessError | OSError] = []
+        calls = _Calls()
         stub: grpc.StreamUnaryMultiCallable[bytes, bytes] = self._channel.stream_unary(method.path)
-        with self.traffic.during(method.name), self._watch.over(lambda: call.cancel()) as watched:
+        with self.traffic.during(method.name), self._watch.over(calls.cancel) as watched:
 
             def sent() -> Iterator[bytes]:
                 try:
@@ -176,11 +178,11 @@ class Channel:
                     watched.sent(size)
                 except (DistrolessError, OSError) as error:  # raised here, grpc would only log it
                     failed.append(error)
-                    call.cancel()
+                    calls.cancel()
 
             watched.waits()
             with self._errors(method, watched.why):
-                call = stub.future(sent(), metadata=self._metadata(method))
+                call = calls.begun(stub.future(sent(), metadata=self._metadata(method)))
             try:
                 with self._errors(method, watched.why):
                     answer: bytes = call.result()
@@ -209,6 +211,27 @@ class Channel:
 
     def _errors(self, method: Method[Q, R], why: Callable[[], str] = str) -> _Errors:
         return _Errors(method, self.endpoint, self._login, why)
+
+
+class _Calls:
+    """A call that may have to be cancelled before it is known, as it takes time to begin one."""
+
+    def __init__(self) -> None:
+        self._call: Any = None
+        self._unwanted = False
+
+    def begun(self, call: Any) -> Any:
+        """Take and give the call."""
+        self._call = call
+        if self._unwanted:
+            call.cancel()
+        return call
+
+    def cancel(self) -> None:
+        """End the call, or have it ended as soon as it is known."""
+        self._unwanted = True
+        if self._call is not None:
+            self._call.cancel()
 
 
 class _Errors:

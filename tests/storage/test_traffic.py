@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 
+from distroless_rules.storage.channel import _Calls
 from distroless_rules.storage.meter import Meter, connections
 from distroless_rules.storage.traffic import Watch
 
@@ -133,3 +134,16 @@ def test_what_is_only_handed_over_has_not_moved() -> None:
             moved = meter.moved()
             assert moved is not None
             assert moved < handed
+
+
+def test_a_call_that_is_given_up_before_it_is_known_is_cancelled() -> None:
+    cancelled: list[str] = []
+
+    class Call:
+        def cancel(self) -> None:
+            cancelled.append("it")
+
+    calls = _Calls()
+    calls.cancel()
+    calls.begun(Call())
+    assert cancelled == ["it"]
