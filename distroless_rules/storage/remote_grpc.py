@@ -67,7 +67,7 @@ class GrpcCache:
         self._prefix = f"{endpoint.path}/" if endpoint.path else ""
         self._lock = threading.Lock()
         self._capabilities: Capabilities | None = None
-        self._together = Together(self._missing)
+        self._asks, self._reads = Together(self._missing), Together(self._read)
 
     def close(self) -> None:
         """End what is under way (see ``Remote.close``)."""
@@ -89,7 +89,7 @@ class GrpcCache:
     def missing(self, digests: Iterable[Digest]) -> set[Digest]:
         """Give those of ``digests`` that it does not hold (see ``Remote.missing``)."""
         wanted = without_empty(digests)
-        return self._together.ask(wanted) if wanted else set()
+        return set(self._asks.ask(wanted)) if wanted else set()
 
     def fetch(self, digest: Digest, write: Write) -> None:
         """Write a blob's bytes to ``write`` (see ``Remote.fetch``); goes on where a transfer broke off."""
@@ -117,18 +117,10 @@ class GrpcCache:
     def fetch_many(self, digests: Collection[Digest], take: Callable[[Digest, bytes], object]) -> set[Digest]:
         """Give small blobs to ``take``, in as few calls as can be (see ``Remote.fetch_many``)."""
         rest = set(digests)
-        zstd = (services.ZSTD,) if self.capabilities.zstd_streams else ()
         for part in _batches(tuple(rest), self.capabilities.batch):
-            request = services.BatchReadBlobsRequest(self._instance, tuple(part), zstd)
-            size = sum(digest.size for digest in part)
-            for answer in self._ask(services.BATCH_READ, request, size).responses:
-                digest, data = answer.digest, answer.data
-                if digest is None or digest not in rest or _failed(answer.status):
-                    continue  # whoever asked for what does not come asks for it alone
-                if answer.compressor == services.ZSTD:
-                    data = expanded_up_to(digest.size + 1, data, self.shown)
+            for digest, data in self._reads.ask(part).items():
                 take(digest, data)
-                rest.discard(digest)
+                rest.discard(digest)  # whoever asked for what does not come asks for it alone
         return rest
 
     def send(self, blobs: Mapping[Digest, Bytes]) -> None:
@@ -163,12 +155,27 @@ class GrpcCache:
         request = services.UpdateActionResultRequest(self._instance, key, result)
         self._ask(services.UPDATE_ACTION_RESULT, request)
 
-    def _missing(self, digests: Collection[Digest]) -> set[Digest]:
+    def _missing(self, digests: Collection[Digest]) -> dict[Digest, bool]:
         wanted = tuple(digests)
         found: set[Digest] = set()
         for start in range(0, len(wanted), _ASKED):
             request = services.FindMissingBlobsRequest(self._instance, wanted[start : start + _ASKED])
             found.update(self._ask(services.FIND_MISSING, request).missing_blob_digests)
+        return dict.fromkeys(found, True)
+
+    def _read(self, digests: Collection[Digest]) -> dict[Digest, bytes]:
+        zstd = (services.ZSTD,) if self.capabilities.zstd_streams else ()
+        found: dict[Digest, bytes] = {}
+        for part in _batches(digests, self.capabilities.batch):
+            request = services.BatchReadBlobsRequest(self._instance, tuple(part), zstd)
+            size = sum(digest.size for digest in part)
+            for answer in self._ask(services.BATCH_READ, request, size).responses:
+                digest, data = answer.digest, answer.data
+                if digest is None or digest not in digests or _failed(answer.status):
+                    continue
+                if answer.compressor == services.ZSTD:
+                    data = expanded_up_to(digest.size + 1, data, self.shown)
+                found[digest] = data
         return found
 
     def _probe(self) -> Capabilities:
