@@ -10,9 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from distroless_rules.logs.file import unpack
 from distroless_rules.storage.signatures import generate
 from tests.support import engines
 from tests.support.command import Commands, Ran
+from tests.support.logs import logs_of, parts_of
 
 pytestmark = [
     pytest.mark.archive,
@@ -165,15 +167,30 @@ def test_a_cache_that_runs_nothing_is_no_engine(near: tuple[Commands, str], tmp_
 @pytest.mark.long
 @pytest.mark.parametrize("example", ["c", "go"])
 def test_examples_have_the_same_digest_built_on_an_engine(engine: str, tmp_path: Path, example: str) -> None:
-    seen = set()
-    for name, words in (("here", ()), ("there", (f"--remote-executor={engine}",))):
-        commands = Commands(tmp_path / name, {"distroless.toml": FILES["distroless.toml"]})
-        shutil.copytree(EXAMPLES / example, commands.root / example)
-        if (tmp_path / "here/workspace/distroless.lock").exists() and name != "here":
-            shutil.copy(tmp_path / "here/workspace/distroless.lock", commands.root)
-        ran = commands.run("build", f"//{example}/...", *words)
-        assert ran.status == 0, ran.err
-        assert ("0 remote hits, " in ran.err and "run remotely, " in ran.err) == bool(words)
-        outputs = sorted(path for path in (commands.root / "distroless-out" / example).iterdir() if path.is_file())
-        seen.add((digest(ran), *(hashlib.sha256(path.read_bytes()).hexdigest() for path in outputs)))
-    assert len(seen) == 1
+    commands = Commands(tmp_path, {"distroless.toml": FILES["distroless.toml"]})
+    shutil.copytree(EXAMPLES / example, commands.root / example)
+    here = commands.run("build", f"//{example}/...")
+    assert here.status == 0, here.err
+    before = (digest(here), made(commands, example))
+    ran = forget_commands(commands)
+    there = commands.run("build", f"//{example}/...", f"--remote-executor={engine}")
+    assert there.status == 0, there.err
+    assert f", 0 remote hits, {ran} run remotely, 0 run locally" in there.err, "what they make is what tools had before"
+    assert (digest(there), made(commands, example)) == before
+
+
+def made(commands: Commands, example: str) -> dict[str, str]:
+    """Give the digests of the files that an example makes beside its image."""
+    files = (path for path in (commands.root / "distroless-out" / example).iterdir() if path.is_file())
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+def forget_commands(commands: Commands) -> int:
+    """Take away all outputs, and from the cache the results of commands alone; give how many there were."""
+    (log,) = logs_of(commands)
+    keys = {row["key"] for row in parts_of(unpack(log, "the log"))["actions"] if row["run"]}
+    for key in keys:
+        (commands.cache / "ac" / key[:2] / key).unlink()
+    shutil.rmtree(commands.cache / "state")
+    shutil.rmtree(commands.root / "distroless-out")
+    return len(keys)
