@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import random
 import shutil
 import subprocess
@@ -97,9 +98,9 @@ def _round(
 
 def evict(store: Path, chosen: Callable[[], bool]) -> None:
     """Remove those of the files that hold blobs that are chosen, as a server does that is full."""
-    for file in sorted(file for file in store.rglob("*") if file.is_file()):
-        parts = file.relative_to(store).parts
-        if not {"objects", "cas", "blobs"}.isdisjoint(parts) and chosen():
+    files = [Path(at, name) for at, _, names in os.walk(store) for name in names]  # where folders come and go meanwhile
+    for file in sorted(files):
+        if not {"objects", "cas", "blobs"}.isdisjoint(file.relative_to(store).parts) and chosen():
             file.unlink(missing_ok=True)
 
 
