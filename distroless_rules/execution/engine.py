@@ -15,11 +15,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing, suppress
 
 from distroless_rules.errors import FormatError
+from distroless_rules.execution.output_trees import MAX_TREE
 from distroless_rules.execution.pool import Job
 from distroless_rules.execution.uploads import Part
 from distroless_rules.storage import operations, wire
 from distroless_rules.storage.faults import Code, RemoteError
-from distroless_rules.storage.messages import ActionResult
+from distroless_rules.storage.messages import ActionResult, Directory
 from distroless_rules.storage.operations import ExecuteResponse, Operation
 from distroless_rules.storage.remote import Receiver
 from distroless_rules.storage.remote_grpc import GrpcCache
@@ -96,6 +97,30 @@ class GrpcEngine:
             self.copy(digest, pieces.append)
             found[digest] = b"".join(pieces)
         return found
+
+    def folders(self, root: Digest) -> Iterable[Directory]:
+        """Give the messages of a folder and of those below it (see ``gathering.Source``)."""
+        try:
+            return self._cache.folders(root, MAX_TREE)
+        except RemoteError as error:
+            if error.code is not Code.UNIMPLEMENTED:
+                raise
+        return self._level_by_level(root)
+
+    def _level_by_level(self, root: Digest) -> Iterable[Directory]:
+        found: dict[Digest, Directory] = {}
+        rest = {root}
+        while rest:
+            if sum(digest.size for digest in (*found, *rest)) > MAX_TREE:
+                raise RemoteError(self._doing("read a folder of"), f"it has more than {MAX_TREE} bytes", Code.DATA_LOSS)
+            try:
+                level = {digest: wire.decode(Directory, data) for digest, data in self.read(sorted(rest)).items()}
+            except FormatError as error:
+                raise RemoteError(self._doing("read a folder of"), error.cause, Code.DATA_LOSS) from error
+            found |= {digest: level[digest] for digest in rest}
+            below = {node.digest for digest in rest for node in level[digest].directories}
+            rest = {digest for digest in below if digest is not None} - found.keys()
+        return found.values()
 
     def copy(self, digest: Digest, write: Callable[[bytes], object]) -> None:
         """Write a blob's bytes (see ``gathering.Source``)."""

@@ -6,7 +6,7 @@ against its digest on its way into the store.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Protocol
 
@@ -14,8 +14,8 @@ from distroless_rules.actions.action import Action
 from distroless_rules.errors import FormatError
 from distroless_rules.execution.declared import What, check_extra, check_kind, check_link, declared, refused
 from distroless_rules.execution.layout import Layout
-from distroless_rules.execution.output_trees import MAX_TREE, Node, read
-from distroless_rules.storage.messages import ActionResult
+from distroless_rules.execution.output_trees import MAX_TREE, Node, join, read
+from distroless_rules.storage.messages import ActionResult, Directory, OutputDirectory
 from distroless_rules.storage.store import BlobStore
 from distroless_rules.tar.writer import END, header, padding
 from distroless_rules.values.digest import EMPTY, Digest
@@ -36,6 +36,13 @@ class Source(Protocol):
 
         Raises:
             RemoteError: if it does not hold one of them, or cannot be asked.
+        """
+
+    def folders(self, root: Digest) -> Iterable[Directory]:
+        """Give the messages of a folder and of those below it, in any order; they are not checked.
+
+        Raises:
+            RemoteError: if it does not hold one of them, cannot be asked, or gives more than ``MAX_TREE`` bytes.
         """
 
     def copy(self, digest: Digest, write: Callable[[bytes], object]) -> None:
@@ -98,14 +105,21 @@ def _nodes(action: Action, layout: Layout, result: ActionResult, source: Source)
         raise refused(action, f'it made, undeclared, "{path}"')
     nodes: dict[str, Node] = {}
     for folder in result.output_directories:
-        digest = folder.tree_digest
         if folder.path not in layout.tops or folder.path in nodes:
             raise FormatError("read an engine's result", f'nobody asked for "{folder.path}"')
-        if digest is None or digest.size > MAX_TREE:
-            raise FormatError("read an engine's result", f"it gives no tree of at most {MAX_TREE} bytes")
-        for path, node in read(source.read([digest])[digest]).items():
+        for path, node in _inside(folder, source).items():
             nodes[f"{folder.path}/{path}" if path else folder.path] = node
     return nodes
+
+
+def _inside(folder: OutputDirectory, source: Source) -> dict[str, Node]:
+    """Give what is in a folder, which an engine says as one message, or by that of its root alone."""
+    digest, root = folder.tree_digest, folder.root_directory_digest
+    if digest is None and root is not None:
+        return join(root, source.folders(root))
+    if digest is None or digest.size > MAX_TREE:
+        raise FormatError("read an engine's result", f"it gives no tree of at most {MAX_TREE} bytes")
+    return read(source.read([digest])[digest])
 
 
 def _pack(

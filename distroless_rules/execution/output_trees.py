@@ -1,4 +1,4 @@
-"""Folders that an engine says a command left: ``Tree`` messages in, a checked model of paths out.
+"""Folders that an engine says a command left: ``Tree`` or ``Directory`` messages in, a checked model of paths out.
 
 Nothing in it is believed but digests, against which bytes are checked when they come: names are single and normal,
 each occurs once, every folder that is named is there, and however small a message, what it stands for is bounded.
@@ -7,7 +7,7 @@ Source: remote_execution.proto, "Tree", "Directory".
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from distroless_rules.errors import FormatError
@@ -17,7 +17,7 @@ from distroless_rules.storage.messages import Directory, DirectoryNode, FileNode
 from distroless_rules.values.digest import Digest
 from distroless_rules.values.path import MAX_PATH_BYTES, encode
 
-__all__ = ["MAX_TREE", "Node", "read"]
+__all__ = ["MAX_TREE", "Node", "join", "read"]
 
 MAX_TREE = 64 << 20  # bytes of a message; 500,000 files have as much
 _MAX_NODES = 500_000  # in a folder with all below it
@@ -54,9 +54,35 @@ def read(data: bytes) -> dict[str, Node]:
     tree = wire.decode(Tree, data)
     if tree.root is None:
         raise FormatError(_DOING, "it has no root")
-    below: Mapping[Digest, Directory] = {Digest.of(wire.encode(child)): child for child in tree.children}
+    return _model(tree.root, _by_digest(tree.children))
+
+
+def join(root: Digest, folders: Iterable[Directory]) -> dict[str, Node]:
+    """Give what is in a folder, of its own message and those of all folders below it, in any order.
+
+    Args:
+        root: the digest of the folder's message.
+        folders: the messages; others among them count for nothing.
+
+    Returns:
+        What ``read`` gives.
+
+    Raises:
+        FormatError: as ``read`` does, and if the folder's own message is lacking.
+    """
+    below = _by_digest(folders)
+    if root not in below:
+        raise FormatError(_DOING, "it has no root")
+    return _model(below[root], below)
+
+
+def _by_digest(folders: Iterable[Directory]) -> dict[Digest, Directory]:
+    return {Digest.of(wire.encode(folder)): folder for folder in folders}
+
+
+def _model(root: Directory, below: Mapping[Digest, Directory]) -> dict[str, Node]:
     nodes: dict[str, Node] = {"": Node(What.FOLDER)}
-    rest = [("", tree.root)]
+    rest = [("", root)]
     while rest:
         at, folder = rest.pop()
         for name, node, digest in _nodes(folder):

@@ -20,7 +20,7 @@ from distroless_rules.storage.capabilities import Capabilities, read_capabilitie
 from distroless_rules.storage.channel import Channel
 from distroless_rules.storage.endpoint import Endpoint
 from distroless_rules.storage.faults import Code, RemoteError
-from distroless_rules.storage.messages import ActionResult, Status
+from distroless_rules.storage.messages import ActionResult, Directory, Status
 from distroless_rules.storage.patience import Patience
 from distroless_rules.storage.remote import Bytes, Write, without_empty
 from distroless_rules.storage.services import Method
@@ -36,6 +36,7 @@ R = TypeVar("R", bound=wire.Message)
 
 _PIECE = 1 << 20  # bytes of a message of an upload
 _OVERHEAD = 160  # bytes that a blob's digest, status and tags need in a batch, at most
+_PAGE = 1000  # bytes that a page of a folder counts for beside what it holds
 _ASKED = 20_000  # digests that are asked for at once: 1.5 MB
 _KEPT = 500  # blobs that are sent together: a server may make a file of each before it answers
 
@@ -122,6 +123,40 @@ class GrpcCache:
                 take(digest, data)
                 rest.discard(digest)  # whoever asked for what does not come asks for it alone
         return rest
+
+    def folders(self, root: Digest, most: int) -> list[Directory]:
+        """Give the messages of a folder and of those below it, as it gives them (``GetTree``).
+
+        Args:
+            root: the digest of the folder's ``Directory``.
+            most: bytes that they may be.
+
+        Raises:
+            RemoteError: if it does not hold them, does not offer this, or gives more.
+        """
+        found: list[Directory] = []
+        token, size = "", 0
+        while True:
+            page = self.patience.call(partial(self._page, root, token, most - size))
+            found += [folder for answer in page for folder in answer.directories]
+            size += _PAGE + sum(len(wire.encode(answer)) for answer in page)
+            token = page[-1].next_page_token if page else ""
+            if not token:
+                return found
+            if not any(answer.directories for answer in page):
+                cause = "it gives pages without end"
+                raise RemoteError(f"read a folder of {self.shown}", cause, Code.DATA_LOSS)
+
+    def _page(self, root: Digest, token: str, most: int) -> list[services.GetTreeResponse]:
+        request = services.GetTreeRequest(self._instance, root, page_token=token)
+        answers: list[services.GetTreeResponse] = []
+        with closing(self.channel.stream(services.GET_TREE, request)) as stream:
+            for answer in stream:
+                answers.append(answer)
+                most -= len(wire.encode(answer))
+                if most < 0:
+                    raise RemoteError(f"read a folder of {self.shown}", "it is too large", Code.DATA_LOSS)
+        return answers
 
     def send(self, blobs: Mapping[Digest, Bytes]) -> None:
         """Have it keep blobs (see ``Remote.send``)."""

@@ -56,6 +56,7 @@ class Engine:
         cancelled: the names of operations that were.
         remembered: what its action cache holds.
         forged: blobs that are given other bytes when they are read.
+        pages: what ``GetTree`` streams; it is not offered at first.
     """
 
     def __init__(self) -> None:
@@ -67,6 +68,7 @@ class Engine:
         self.cancelled: list[str] = []
         self.remembered: dict[Digest, ActionResult] = {}
         self.forged: dict[Digest, bytes] = {}
+        self.pages: Callable[[services.GetTreeRequest], Iterator[services.GetTreeResponse]] = _unknown
         self.stop = threading.Event()
 
     def put(self, data: bytes) -> Digest:
@@ -146,6 +148,10 @@ class Engine:
         return operations.Empty()
 
 
+def _unknown(_: services.GetTreeRequest) -> Iterator[services.GetTreeResponse]:
+    raise Refusal(grpc.StatusCode.UNIMPLEMENTED)
+
+
 @contextmanager
 def serving() -> Iterator[Engine]:
     """Start an engine for as long as the block lasts."""
@@ -171,6 +177,7 @@ class _Handler(grpc.GenericRpcHandler):  # type: ignore[misc, unused-ignore]
             (services.BATCH_READ, "unary_unary", lambda r: engine.read_batch(r)),
             (services.GET_ACTION_RESULT, "unary_unary", lambda r: engine.find(r)),
             (services.READ, "unary_stream", engine.read),
+            (services.GET_TREE, "unary_stream", lambda r: engine.pages(r)),
             (services.WRITE, "stream_unary", engine.write),
             (operations.EXECUTE, "unary_stream", lambda r: engine.answer(r.action_digest)),
             (operations.WAIT_EXECUTION, "unary_stream", lambda r: engine.resume(r.name)),
