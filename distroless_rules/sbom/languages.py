@@ -13,6 +13,7 @@ import json
 import posixpath
 import re
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from email.parser import BytesHeaderParser
 from typing import Any
 
@@ -28,6 +29,7 @@ _MAX_METADATA = 4 << 20
 _MAX_RECORD = 64 << 20
 _MAX_PROGRAM = 512 << 20
 _NODE = re.compile(r"((?:.*/)?node_modules/((?:@[^/]+/)?[^/@][^/]*))/package\.json", re.DOTALL)
+_LONE = re.compile("[\ud800-\udc7f\udd00-\udfff]")  # what JSON can say, and is neither a character nor a byte
 _CLASSIFIER = "License :: OSI Approved :: "
 
 
@@ -63,7 +65,7 @@ def _wheels(files: Files, free: Iterable[str], taken: frozenset[str]) -> Iterato
         folder = posixpath.dirname(path)
         fields = BytesHeaderParser().parsebytes(files.read(path, _MAX_METADATA))
         name, version = _text(fields["Name"]), _text(fields["Version"])
-        if not name or not version:
+        if not name.strip("/ ") or not version:
             continue
         normal = re.sub(r"[-_.]+", "-", name).lower()  # PEP 503
         yield Component(
@@ -78,7 +80,7 @@ def _wheels(files: Files, free: Iterable[str], taken: frozenset[str]) -> Iterato
 
 
 def _text(value: object) -> str:
-    text = "" if value is None else str(value)
+    text = _LONE.sub("\ufffd", "" if value is None else str(value))
     return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace").strip()
 
 
@@ -137,15 +139,15 @@ def _node_package(files: Files, path: str, held: tuple[str, ...]) -> Component |
         return None
     if not isinstance(said, dict):
         return None
-    name, version = said.get("name"), said.get("version")
-    if not isinstance(name, str) or not isinstance(version, str) or not name.strip("@/ ") or not version:
+    name, version = _string(said.get("name")), _string(said.get("version"))
+    parts = [part.strip() for part in name.split("/") if part.strip().strip("@")]
+    if not parts or not version:
         return None
-    scope, _, short = name.rpartition("/")
     return Component(
-        name=_text(name),
-        version=_text(version),
-        purl=_purl("npm", _text(scope), _text(short or name), _text(version)),
-        licence=_node_licence(said, _text(name)),
+        name=name,
+        version=version,
+        purl=_purl("npm", "/".join(parts[:-1]), parts[-1], version),
+        licence=_node_licence(said, name),
         homepage=_string(said.get("homepage")),
         summary=_string(said.get("description")),
         files=held,
@@ -194,6 +196,10 @@ def _maven(name: str, version: str) -> str:
 
 def _parts(path: str, rows: list[tuple[str, str]], purl: Callable[[str, str], str]) -> Iterator[Component]:
     """Give the packages that one file is made of; the first is the one that it is, and needs the others."""
-    for at, (name, version) in enumerate(rows):
-        needs = sorted({purl(*row) for row in rows[1:]} - {purl(name, version)}) if at == 0 else []
-        yield Component(name, version, purl(name, version), files=() if at else (path,), depends=tuple(needs))
+    named_ = []
+    for name, version in rows:
+        with suppress(ValueError):  # nothing is called so, whatever the file says
+            named_.append((name, version, purl(name, version)))
+    for at, (name, version, own) in enumerate(named_):
+        needs = sorted({other for _, _, other in named_[1:]} - {own}) if at == 0 else []
+        yield Component(name, version, own, files=() if at else (path,), depends=tuple(needs))

@@ -28,7 +28,7 @@ _TOOLS = {
     "Mentions": ("mentions", "3"),
     "NodeModules": ("node_modules", "1"),
     "Policy": ("policy", "3"),
-    "Sbom": ("sbom", "3"),
+    "Sbom": ("sbom", "4"),
     "Screen": ("screen", "2"),
     "Unreached": ("unreached", "4"),
     "Wheels": ("wheels", "1"),

@@ -58,4 +58,4 @@ def _entries(bench: Workbench) -> list[Entry]:
     return list((found | {path: entry.moved(path) for path, entry in links.items()}).values())
 
 
-TOOL = Tool("Sbom", "3", _perform)
+TOOL = Tool("Sbom", "4", _perform)

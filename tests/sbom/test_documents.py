@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from spdx_tools.spdx.model import Document
 from spdx_tools.spdx.parser.jsonlikedict.json_like_dict_parser import JsonLikeDictParser
@@ -162,6 +162,10 @@ _NAMES = st.text(max_size=8)
 
 @settings(deadline=None, max_examples=40)
 @given(st.dictionaries(_PATHS, st.binary(max_size=4), max_size=5), _NAMES, _NAMES, _NAMES)
+@example({}, "\r", "0", "")
+@example({}, "/\r/", "0", "")
+@example({}, "a/ /", "0", "")
+@example({}, "a", "\r", "")
 def test_whatever_names_are_in_an_image_documents_are_valid(
     held: dict[str, bytes], name: str, version: str, licence: str
 ) -> None:
