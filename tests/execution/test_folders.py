@@ -17,12 +17,11 @@ from distroless_rules.storage.messages import ActionResult, Directory, Directory
 from distroless_rules.storage.remote import InMemory
 from distroless_rules.storage.remote_grpc import GrpcCache
 from distroless_rules.storage.services import GetTreeRequest, GetTreeResponse
-from distroless_rules.storage.store import copy_in
 from distroless_rules.values.digest import Digest
-from tests.execution.test_remote import INPUTS, ROOT_TREE, TOP, what
+from tests.execution.test_remote import INPUTS, TOP, opening, what
 from tests.support import engines
 from tests.support.hostile_engine import Engine, serving
-from tests.support.workshop import Open, Workshop
+from tests.support.workshop import Open
 
 ONE, TWO = Digest.of(b"one"), Digest.of(b"two")
 BELOW = Directory((FileNode("two", TWO),))
@@ -46,10 +45,7 @@ def engine() -> Iterator[Engine]:
 
 @pytest.fixture
 def opened(engine: Engine, tmp_path: Path) -> Iterator[Open]:
-    shop = Workshop(tmp_path, engine=engine.address)
-    shop.root.mkdir(parents=True)
-    with shop.open() as found:
-        copy_in(found.store, ROOT_TREE)
+    with opening(engine, tmp_path) as found:
         yield found
 
 
@@ -65,10 +61,7 @@ def same(engine: Engine, opened: Open, tmp_path: Path) -> bool:
     """Tell whether what is taken is what is taken where the engine gives the folder as one message."""
     found = outputs(opened)
     engine.answer = lambda _: [engine.done(ActionResult((), (OutputDirectory(TOP, engine.tree(*ALL)),)))]
-    shop = Workshop(tmp_path / "other", engine=engine.address)
-    shop.root.mkdir(parents=True)
-    with shop.open() as other:
-        copy_in(other.store, ROOT_TREE)
+    with opening(engine, tmp_path / "other") as other:
         return found == outputs(other)
 
 

@@ -6,6 +6,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import grpc
@@ -49,12 +50,19 @@ def engine() -> Iterator[Engine]:
         yield made_
 
 
-@pytest.fixture
-def parts(engine: Engine, tmp_path: Path) -> Iterator[Open]:
-    shop = Workshop(tmp_path, engine=engine.address)
+@contextmanager
+def opening(engine: Engine, folder: Path) -> Iterator[Open]:
+    """Open a workshop in ``folder`` that has an engine, and holds the root of ``what``."""
+    shop = Workshop(folder, engine=engine.address)
     shop.root.mkdir(parents=True)
     with shop.open() as opened:
         copy_in(opened.store, ROOT_TREE)
+        yield opened
+
+
+@pytest.fixture
+def parts(engine: Engine, tmp_path: Path) -> Iterator[Open]:
+    with opening(engine, tmp_path) as opened:
         yield opened
 
 
