@@ -2,7 +2,7 @@
 
 Usage: ``python benchmarks/shared.py [--actions N] [--bytes N] [--rounds N] [SERVER ...]``, the servers buildgrid, casd,
 nginx and folder; ``tests/run --install`` brings them. Each action is one shell command: ours in a sandbox with a root
-of locked debs, which is made before anything is timed; Bazel's by its default strategy.
+of locked debs, which is made, and sent, before anything is timed; Bazel's by its default strategy.
 ``found`` begins with nothing but the sources (Bazel: after ``clean``, with its server warm and the packages loaded) and
 ends with every output in its place; ``minimal`` learns the digests alone (``--remote-download-minimal`` and
 ``--remote_download_minimal``). The best of some rounds counts, in turn. Everything is on a tmpfs; the machine should
@@ -98,6 +98,8 @@ def compare(name: str, folder: Path, actions: int, rounds: int) -> None:
     for turn in range(rounds):
         with SERVERS[name](folder / f"engine{turn}") as address:
             where = f"--remote-cache={address}"
+            ours.clean("sent")
+            ours.build("sent", "//:root", where, "--remote-upload")
             mine.setdefault("filled", []).append(ours.again("fill", where, "--remote-upload"))
             mine.setdefault("found", []).append(ours.afresh("hit", where))
             mine.setdefault("nothing to do", []).append(ours.build("hit", "//many/...", where))
@@ -125,7 +127,9 @@ def compare_signed(name: str, folder: Path, actions: int) -> None:
     ours = Ours(folder, actions)
     with SERVERS[name](folder / "engine") as address:
         where = f"--remote-cache={address}"
-        fill = ours.again("fill", where, "--remote-upload", f"--signing-key={folder / 'key'}")
+        sign = f"--signing-key={folder / 'key'}"
+        ours.build("sent", "//:root", where, "--remote-upload", sign)
+        fill = ours.again("fill", where, "--remote-upload", sign)
         anybody = ours.afresh("hit", where)
         settings = folder / "ours/distroless.toml"
         settings.write_text(f'{settings.read_text("utf-8")}\n[cache]\ntrusted_keys = ["{key.public}"]\n', "utf-8")

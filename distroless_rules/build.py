@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from distroless_rules import outputs, state
@@ -176,7 +177,7 @@ def analysed(
     lock = project.lock_for_build(options.locked)
     listener(events.Phase("lock", begun, time.monotonic()))
     try:
-        evaluated = evaluate(project.workspace, lock, request, project.engine, _warm_up)
+        evaluated = evaluate(project.workspace, lock, request, project.engine, partial(_warm_up, project))
     except StaleLockError as error:
         if options.locked:
             raise
@@ -205,7 +206,12 @@ def made(
         return machine.store.path(outcome.digests[artifact]).read_bytes()
 
 
-def _warm_up() -> None:
+def _warm_up(project: Project) -> None:
     """Import, while a child process evaluates, what the build needs next."""
     import distroless_rules.machine
     import distroless_rules.tools.deb_unpack  # noqa: F401 - by which most cold builds begin
+
+    if project.remote.address:
+        from distroless_rules.sharing import prepare
+
+        prepare(project.remote.address)

@@ -8,16 +8,15 @@ from collections.abc import Callable
 from distroless_rules import __version__
 from distroless_rules.project import Project
 from distroless_rules.storage import key_file, wire
-from distroless_rules.storage.connect import connect
+from distroless_rules.storage.connect import connect, prepare
 from distroless_rules.storage.disk import DiskStore
 from distroless_rules.storage.endpoint import Endpoint, Identity, parse
-from distroless_rules.storage.operations import RequestMetadata, ToolDetails
 from distroless_rules.storage.shared import SharedStore
 from distroless_rules.storage.signatures import Signer
 from distroless_rules.storage.trust import Trust
 from distroless_rules.values.remote_cache import RemoteCache
 
-__all__ = ["endpoint_of", "metadata", "open_shared"]
+__all__ = ["endpoint_of", "metadata", "open_shared", "prepare"]
 
 _METADATA = "build.bazel.remote.execution.v2.requestmetadata-bin"
 
@@ -40,7 +39,7 @@ def open_shared(
     if not settings.address or not (settings.accept or settings.upload):
         return None
     signer = _signer(project) if settings.upload else None
-    remote = connect(endpoint_of(settings), settings.seconds, metadata())
+    remote = connect(endpoint_of(settings), settings.seconds, metadata)
     remote.traffic.told = told
     return SharedStore(
         local,
@@ -90,7 +89,9 @@ def endpoint_of(settings: RemoteCache, table: str = "cache") -> Endpoint:
     return parse(settings.address, identity, f"read {settings.source}", table)
 
 
-def metadata() -> tuple[tuple[str, bytes], ...]:
-    """Give the header that says which program asks."""
+def metadata() -> tuple[tuple[str, str | bytes], ...]:
+    """Give the header that says which program asks, where gRPC is spoken."""
+    from distroless_rules.storage.operations import RequestMetadata, ToolDetails  # costly to import
+
     about = RequestMetadata(ToolDetails("distroless-rules", __version__), tool_invocation_id=str(uuid.uuid4()))
     return ((_METADATA, wire.encode(about)),)

@@ -21,6 +21,8 @@ __all__ = ["Job", "Pool"]
 T = TypeVar("T")
 R = TypeVar("R")
 
+_BUSY = 0.7  # of a processor: what more threads would do would keep those there waiting, as one has Python to itself
+_WINDOW = 0.01  # seconds
 _FIRST = float("-inf")  # parts of what is under way go before what has not begun
 
 
@@ -86,12 +88,20 @@ class Pool:
         name: of the threads.
         patience: how many seconds to wait for what is under way; it ends with the process. None: until it has ended.
         inner: a pool that what this one performs uses; it is cancelled and left with this one.
+        first: threads that are started as soon as there is work for them; as many again follow, and so on, while
+            there is and this process often waits. 0: all.
     """
 
     def __init__(
-        self, jobs: int, name: str = "worker", patience: float | None = None, inner: Pool | None = None
+        self,
+        jobs: int,
+        name: str = "worker",
+        patience: float | None = None,
+        inner: Pool | None = None,
+        first: int = 0,
     ) -> None:
         self.jobs = jobs
+        self._first = first or jobs
         self._inner = inner
         self._name = name
         self._patience = patience
@@ -101,6 +111,7 @@ class Pool:
         self._threads: list[threading.Thread] = []
         self._idle = 0
         self._cancelled = False
+        self._looked = time.monotonic(), time.process_time()
 
     def __enter__(self) -> Pool:
         return self
@@ -171,11 +182,14 @@ class Pool:
                 return job
             heapq.heappush(self._queue, (order, next(self._count), job))
             self._change.notify()
-            if len(self._queue) > self._idle and len(self._threads) < self.jobs:
-                thread = threading.Thread(target=self._work, name=f"{self._name}-{len(self._threads)}", daemon=True)
-                self._threads.append(thread)
-                thread.start()
+            if len(self._queue) > self._idle and len(self._threads) < self._first:
+                self._start()
         return job
+
+    def _start(self) -> None:
+        thread = threading.Thread(target=self._work, name=f"{self._name}-{len(self._threads)}", daemon=True)
+        self._threads.append(thread)
+        thread.start()
 
     def _work(self) -> None:
         while True:
@@ -188,6 +202,18 @@ class Pool:
                     return
                 job = heapq.heappop(self._queue)[2]
             job.run()
+            if self._first <= len(self._threads) < self.jobs and self._waits():
+                with self._change:
+                    for _ in range(min(len(self._threads), self.jobs - len(self._threads), len(self._queue))):
+                        self._start()
+
+    def _waits(self) -> bool:
+        """Tell whether this process has often waited since this was last told: another thread would be of use."""
+        (then, spent), now = self._looked, time.monotonic()
+        if now - then < _WINDOW:
+            return False
+        self._looked = now, time.process_time()
+        return self._looked[1] - spent < _BUSY * (now - then)
 
 
 def _part(function: Callable[[T], R], item: T) -> Job[R]:

@@ -35,7 +35,7 @@ Seek = Callable[[Action, Mapping[str, Digest]], "ActionResult | None"]
 """Gives the result of an action that others have made, or None; it may wait for a server."""
 
 DOWNLOADS = 8  # at once: they wait for the network, not for a processor
-SEEKERS = 32
+SEEKERS = 32  # at once, where a server is far away
 _NAP = 1.0  # seconds: a signal that comes just before a thread begins to wait is seen when it next wakes
 _TRIES = 4  # how often an action is begun before blobs that keep vanishing are an error
 
@@ -70,7 +70,8 @@ def execute(
         InternalError: if the graph is not sound.
     """
     # A mirror or cache that says nothing must not hold us up.
-    with Pool(DOWNLOADS, "download", patience=0.5) as downloads, Pool(SEEKERS, "seek", patience=0.5) as seekers:
+    seekers = Pool(SEEKERS, "seek", patience=0.5, first=2)  # as many as keep one processor busy
+    with Pool(DOWNLOADS, "download", patience=0.5) as downloads, seekers:
         begun = time.monotonic()
         plan = make(actions, wanted)
         listener(events.Phase("plan", begun, time.monotonic()))
@@ -149,7 +150,7 @@ class _Run:
             if self._ready and self._messages.empty():
                 self._look_up(self._ready.popleft())
                 continue
-            if not prepared and self._messages.empty():
+            if not prepared and self._active and self._messages.empty():
                 prepared = True
                 self._prepare()
             if end_of_job := self._next():

@@ -22,6 +22,7 @@ __all__ = [
     "Duration",
     "ExecutedActionMetadata",
     "FileNode",
+    "GetActionResultRequest",
     "NodeProperties",
     "OutputDirectory",
     "OutputFile",
@@ -253,3 +254,15 @@ class ActionResult(wire.Message):
     output_file_symlinks: tuple[OutputSymlink, ...] = wire.messages(10, OutputSymlink)
     output_directory_symlinks: tuple[OutputSymlink, ...] = wire.messages(11, OutputSymlink)
     output_symlinks: tuple[OutputSymlink, ...] = wire.messages(12, OutputSymlink)
+
+
+@dataclass(frozen=True, slots=True)
+class GetActionResultRequest(wire.Message):
+    """Asks for a result by its action's digest; kept in results, where it says whose they are."""
+
+    instance_name: str = wire.string(1)
+    action_digest: Digest | None = wire.digest(2)
+    inline_stdout: bool = wire.boolean(3)
+    inline_stderr: bool = wire.boolean(4)
+    inline_output_files: tuple[str, ...] = wire.strings(5)
+    digest_function: int = wire.integer(6)

@@ -58,7 +58,8 @@ class Remote(Protocol):
     Attributes:
         shown: its address, for messages; holds no secret.
         traffic: how many bytes went each way.
-        little: up to how many bytes it costs less to bring a blob than to ask whether it is there; 0: asking is cheap.
+        little: up to how many bytes it costs less to bring a blob than to ask whether it is there, and least to have it
+            within the result; 0: asking is cheap.
     """
 
     shown: str

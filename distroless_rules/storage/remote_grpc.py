@@ -20,7 +20,7 @@ from distroless_rules.storage.capabilities import Capabilities, read_capabilitie
 from distroless_rules.storage.channel import Channel
 from distroless_rules.storage.endpoint import Endpoint
 from distroless_rules.storage.faults import Code, RemoteError
-from distroless_rules.storage.messages import ActionResult, Directory, Status
+from distroless_rules.storage.messages import ActionResult, Directory, GetActionResultRequest, Status
 from distroless_rules.storage.patience import Patience
 from distroless_rules.storage.remote import Bytes, Write, without_empty
 from distroless_rules.storage.services import Method
@@ -176,7 +176,7 @@ class GrpcCache:
     def find(self, key: Digest) -> ActionResult | None:
         """Give the result kept under an action's digest (see ``Remote.find``)."""
         try:
-            return self._ask(services.GET_ACTION_RESULT, services.GetActionResultRequest(self._instance, key))
+            return self._ask(services.GET_ACTION_RESULT, GetActionResultRequest(self._instance, key))
         except RemoteError as error:
             if error.code is Code.NOT_FOUND:
                 return None

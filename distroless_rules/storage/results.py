@@ -9,8 +9,9 @@ another action's key is found out, the version of the code that made it, and who
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import replace
+from types import MappingProxyType
 
 from distroless_rules.errors import FormatError
 from distroless_rules.storage import wire
@@ -18,17 +19,17 @@ from distroless_rules.storage.messages import (
     ActionResult,
     AnyMessage,
     ExecutedActionMetadata,
+    GetActionResultRequest,
     OutputFile,
     Property,
     Timestamp,
 )
-from distroless_rules.storage.services import GetActionResultRequest
 from distroless_rules.storage.signatures import Signer
 from distroless_rules.storage.store import NOBODY
 from distroless_rules.storage.store import ActionResult as Result
 from distroless_rules.values.digest import Digest
 
-__all__ = ["blobs", "dump", "load", "signatures"]
+__all__ = ["blobs", "contents", "dump", "load", "signatures"]
 
 _STRING = "type.googleapis.com/google.protobuf.StringValue"  # its field 1 is the text, as Property's is
 _ACTION = "type.googleapis.com/build.bazel.remote.execution.v2.GetActionResultRequest"  # which names an action
@@ -37,6 +38,7 @@ _SIGNATURE = "distroless-rules signature"  # the name of a property
 _CODE = 100  # characters of the version of code
 _LONGEST = 4096  # bytes of a path, as in Linux
 _NOTHING = "keep a result in the shared cache"
+_NO_BYTES: Mapping[Digest, bytes] = MappingProxyType({})
 
 
 def blobs(result: Result) -> set[Digest]:
@@ -44,13 +46,21 @@ def blobs(result: Result) -> set[Digest]:
     return {*result.outputs.values(), *([result.printed] if result.printed else [])}
 
 
-def dump(key: Digest, result: Result, signer: Signer | None = None) -> ActionResult:
+def contents(message: ActionResult) -> dict[Digest, bytes]:
+    """Give the bytes of outputs that came with a result, which are whatever somebody wrote there."""
+    return {file.digest: file.contents for file in message.output_files if file.contents and file.digest}
+
+
+def dump(
+    key: Digest, result: Result, signer: Signer | None = None, within: Mapping[Digest, bytes] = _NO_BYTES
+) -> ActionResult:
     """Give the message that keeps a result.
 
     Args:
         key: the digest of its action.
         result: what the action made.
         signer: signs it; None: it is not signed.
+        within: bytes of outputs that go with it, to spare those who find it a question.
 
     Raises:
         FormatError: if the name of an output is not a relative path that every machine can have.
@@ -61,8 +71,9 @@ def dump(key: Digest, result: Result, signer: Signer | None = None) -> ActionRes
     result = replace(result, code=result.code[:_CODE])
     signed = [Property(_SIGNATURE, signer.sign(key, result))] if signer is not None else []
     seconds, milliseconds = divmod(result.milliseconds, 1000)
+    files = sorted(result.outputs.items())
     return ActionResult(
-        output_files=tuple(OutputFile(name, result.outputs[name]) for name in sorted(result.outputs)),
+        output_files=tuple(OutputFile(name, digest, contents=within.get(digest, b"")) for name, digest in files),
         stdout_digest=result.printed,
         execution_metadata=ExecutedActionMetadata(
             execution_start_timestamp=Timestamp(),

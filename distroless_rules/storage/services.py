@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from distroless_rules.storage import wire
-from distroless_rules.storage.messages import ActionResult, Directory, Status
+from distroless_rules.storage.messages import ActionResult, Directory, GetActionResultRequest, Status
 from distroless_rules.values.digest import Digest
 
 __all__ = [
@@ -37,7 +37,6 @@ __all__ = [
     "ExecutionCapabilities",
     "FindMissingBlobsRequest",
     "FindMissingBlobsResponse",
-    "GetActionResultRequest",
     "GetCapabilitiesRequest",
     "GetTreeRequest",
     "GetTreeResponse",
@@ -57,18 +56,6 @@ IDENTITY, ZSTD = 0, 1
 """Values of ``Compressor.Value``."""
 SHA256 = 1
 """The value of ``DigestFunction.Value`` that this program uses."""
-
-
-@dataclass(frozen=True, slots=True)
-class GetActionResultRequest(wire.Message):
-    """Asks for a result by its action's digest."""
-
-    instance_name: str = wire.string(1)
-    action_digest: Digest | None = wire.digest(2)
-    inline_stdout: bool = wire.boolean(3)
-    inline_stderr: bool = wire.boolean(4)
-    inline_output_files: tuple[str, ...] = wire.strings(5)
-    digest_function: int = wire.integer(6)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ shared cache does wrong costs one warning.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -192,7 +192,7 @@ class SharedStore:
             named = results.blobs(result)
             if named & self._broken:
                 return None
-            gone = self._without_little(self.local.missing(named))
+            gone = self._without_little(self.local.missing(named), results.contents(message))
             if self._remote.missing(gone):
                 return None
         except MissingBlobError:
@@ -252,12 +252,17 @@ class SharedStore:
         with self._checked(digest) as write:
             self._remote.fetch(digest, write)
 
-    def _without_little(self, digests: set[Digest]) -> set[Digest]:
-        """Bring blobs of which to ask is no cheaper than to bring them; give the others."""
+    def _without_little(self, digests: set[Digest], within: Mapping[Digest, bytes]) -> set[Digest]:
+        """Take blobs that came with a result, and bring those of which to ask is no cheaper; give the others."""
+        rest = set()
         for digest in digests:
-            if digest.size <= self._remote.little:
+            if digest in within:
+                self._take(digest, within[digest])
+            elif digest.size <= self._remote.little:
                 self._fetch(digest)
-        return {digest for digest in digests if digest.size > self._remote.little}
+            else:
+                rest.add(digest)
+        return rest
 
     def _take(self, digest: Digest, data: bytes) -> None:
         with self._checked(digest) as write:

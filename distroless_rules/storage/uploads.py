@@ -26,6 +26,7 @@ __all__ = ["Uploads"]
 
 _TOGETHER = 200  # results at a time
 _KEEPERS = 8  # threads that keep results
+_WITHIN = 4  # outputs that go with a result
 _NAP = 0.1  # seconds
 _STRIKES = 3  # times in a row that the server may go away
 _FOR_GOOD = frozenset({Code.PERMISSION_DENIED, Code.UNAUTHENTICATED, Code.UNIMPLEMENTED})
@@ -78,10 +79,10 @@ class Uploads:
             self._lose(1, self._last)
             return
         try:
-            job = _Job(key, result, results.dump(key, result, self._signer if result.voucher == HERE else None))
+            message = results.dump(key, result, self._signer if result.voucher == HERE else None, self._little(result))
         except FormatError:
             return
-        self._queue.put(job)
+        self._queue.put(_Job(key, result, message))
         with self._lock:  # of a second thread nobody would know when it has sent all
             if self._thread is None:
                 self._thread = threading.Thread(target=self._work, name="cache-upload", daemon=True)
@@ -153,6 +154,14 @@ class Uploads:
         self._last = error
         self._dropping = True
         self._lose(len(jobs), error)
+
+    def _little(self, result: Result) -> dict[Digest, bytes]:
+        """Read outputs that go with a result: where that costs less than to ask for them."""
+        little = [digest for digest in result.outputs.values() if 0 < digest.size <= self._remote.little]
+        try:
+            return {digest: self._local.path(digest).read_bytes() for digest in little[:_WITHIN]}
+        except (StorageError, OSError):
+            return {}  # which is found out when they are sent
 
     def _lose(self, count: int, error: RemoteError | None) -> None:
         if error is not None:  # else the build was given up

@@ -39,6 +39,27 @@ def test_threads_are_started_when_they_are_needed() -> None:
     assert threading.active_count() == before
 
 
+def test_threads_join_while_those_there_only_wait() -> None:
+    together = threading.Barrier(8)
+    with Pool(8, first=2) as pool:
+        for _ in range(30):
+            pool.submit(lambda: time.sleep(0.02))
+        meetings = [pool.submit(lambda: together.wait(60)) for _ in range(8)]
+        while not all(meeting.done for meeting in meetings):
+            time.sleep(0.01)
+        assert sorted(meeting.result() for meeting in meetings) == list(range(8))
+
+
+def test_no_thread_joins_those_that_keep_a_processor_busy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(time, "process_time", time.monotonic)  # as if nothing ever waited
+    before = threading.active_count()
+    with Pool(8, first=2) as pool:
+        jobs = [pool.submit(lambda: time.sleep(0.02)) for _ in range(20)]
+        while not all(job.done for job in jobs):
+            time.sleep(0.01)
+        assert threading.active_count() <= before + 2
+
+
 def test_a_job_runs_once_and_keeps_its_result() -> None:
     calls: list[int] = []
     job = Job(lambda: calls.append(1) or len(calls))  # type: ignore[func-returns-value]

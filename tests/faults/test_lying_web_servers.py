@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from distroless_rules.storage import gc
+from distroless_rules.values.digest import Digest
 from tests.support.web_caches import Handler, Lie, Registry, Web, serving
 from tests.support.workshop import Workshop, action, out
 
@@ -103,6 +104,7 @@ LIES: dict[str, Lie] = {
     "blobs promised and not given": _promised,
     "another encoding than was asked for": _packed,
     "a result that is no message": _result(lambda body: b"\xff\xff"),
+    "a result with other bytes of its outputs": _result(lambda body: body.replace(b"\x2a\x021", b"\x2a\x02?")),
     "a result cut short": _result(lambda body: body[:-9]),
     "an empty result": _result(lambda body: b""),
     "a result of 40 MB": _result(lambda body: bytes(40_000_000)),
@@ -139,6 +141,20 @@ def test_a_server_that_tells_the_truth_is_believed(web: Web, tmp_path: Path) -> 
     built = shop.build(CHAIN, *WANTED)
     assert set(built.endings.values()) == {"shared"}
     assert not shop.warnings
+
+
+def test_small_outputs_come_with_their_results(tmp_path: Path) -> None:
+    with serving(Web()) as web:
+        Workshop(tmp_path / "first", remote=web.address, upload=True).build(CHAIN, *WANTED)
+        web.asked.clear()
+        shop = Workshop(tmp_path / "second", remote=web.address)
+        built = shop.build(CHAIN, *WANTED)
+        assert set(built.endings.values()) == {"shared"}
+        assert shop.read(built, out("two")) == b"12"
+        large = Digest.of(b"x" * 500_000).hash
+        blobs = [(method, path.rpartition("/")[2]) for method, path, _ in web.asked if "/cas/" in path]
+        assert blobs == [("HEAD", large), ("GET", large)]
+        assert len(web.asked) == len(blobs) + len(CHAIN)
 
 
 @pytest.mark.parametrize("lie", LIES)
