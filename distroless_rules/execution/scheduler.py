@@ -171,7 +171,8 @@ class _Run:
 
     def _prepare(self) -> None:
         """Have what later actions need imported while threads perform the first ones."""
-        for action in {each.mnemonic: each for each in map(self._plan.actions.__getitem__, self._plan.needed)}.values():
+        left = [self._plan.actions[each] for each in self._plan.needed if each not in self._finished]
+        for action in {each.mnemonic: each for each in left}.values():
             self._executor.prepare(action)
 
     def _take_wanted(self) -> dict[Artifact, Digest]:
