@@ -208,13 +208,7 @@ def made(
 
 def _warm_up(project: Project) -> None:
     """Import, while a child process evaluates, what the build needs next."""
-    import distroless_rules.machine
-    import distroless_rules.tools.deb_unpack
+    import distroless_rules.tools.deb_unpack  # noqa: F401 - by which most cold builds begin
+    from distroless_rules import machine
 
-    if project.remote.address:
-        from distroless_rules.sharing import prepare
-
-        prepare(project.remote.address)
-    if project.execution.server.address:
-        import distroless_rules.engines
-        import distroless_rules.execution.engine  # noqa: F401
+    machine.prepare(project)

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from distroless_rules.engines import Engines
     from distroless_rules.storage.shared import SharedStore
 
-__all__ = ["Machine"]
+__all__ = ["Machine", "prepare"]
 
 
 class Machine:
@@ -147,6 +147,17 @@ class Machine:
         up, down = self._shared.traffic if self._shared else (0, 0)
         there = self._engines.traffic if self._engines else None
         return (up + there.up, down + there.down) if there else (up, down)
+
+
+def prepare(project: Project) -> None:
+    """Import what opening the caches and the engine of a workspace will need, while there is time."""
+    if project.remote.address:
+        from distroless_rules import sharing
+
+        sharing.prepare(project.remote.address)
+    if project.execution.server.address:
+        import distroless_rules.engines
+        import distroless_rules.execution.engine  # noqa: F401
 
 
 def _shared(project: Project, local: DiskStore, trust: Trust, listener: events.Listener) -> SharedStore | None:

@@ -55,7 +55,7 @@ ARROWS = {
     "machine": "errors actions storage tools execution project fetching outputs sharing engines logs advising",
     "warned": "values actions storage",
     "explaining": "errors values loading targets actions execution project logs",
-    "build": "errors values loading actions storage tools execution project outputs state logs machine sharing warned",
+    "build": "errors values loading actions storage tools execution project outputs state logs machine warned",
     "accounting": "errors values oci sbom execution project build",
     "unreached": "errors values execution project build",
     "checking": "errors values actions deb closure oci policy execution project machine build",
