@@ -6,6 +6,7 @@ a folder in which anything is other than noted is laid out again. Times are 0, a
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import threading
@@ -24,6 +25,7 @@ from distroless_rules.values.tree import Entry, Kind
 __all__ = ["Trees", "lay"]
 
 _FOLDER_MODE = 0o755
+_CANNOT_SHARE = (errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP)  # copy_file_range(2), "ERRORS"
 
 
 class Trees:
@@ -130,7 +132,7 @@ def _copy(archive: int, entry: Entry, path: str) -> None:
     try:
         at, end = entry.offset, entry.offset + entry.size
         while at < end:
-            copied = os.copy_file_range(archive, target, end - at, at)
+            copied = _copy_some(archive, target, end - at, at)
             if not copied:
                 raise FormatError(f'lay out "/{entry.path}"', "its archive ends before it does")
             at += copied
@@ -138,6 +140,16 @@ def _copy(archive: int, entry: Entry, path: str) -> None:
         os.utime(target, (0, 0))
     finally:
         os.close(target)
+
+
+def _copy_some(source: int, target: int, count: int, at: int) -> int:
+    """Copy up to ``count`` bytes and give how many, 0 at the end; within a file system they may be shared."""
+    try:
+        return os.copy_file_range(source, target, count, at)
+    except OSError as error:
+        if error.errno not in _CANNOT_SHARE:
+            raise
+    return os.sendfile(target, source, at, count)
 
 
 def _note(digest: Digest, root: Path) -> Iterator[str]:

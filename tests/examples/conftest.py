@@ -12,6 +12,14 @@ from tests.support.container import Container
 collect_ignore = ["build_example"]  # what BUILD.example builds
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark everything here: the examples are built and run in minutes, whichever of them is looked at."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.slow)
+
+
 @pytest.fixture(scope="session")
 def built(shared: Path) -> Built:
     """Give the workspace of the examples, built."""
