@@ -48,6 +48,7 @@ class Registry:
         self._login = RegistryLogin(endpoint)
         self._server = HttpServer(endpoint, seconds, self._login, f"v2/{endpoint.path}")
         self.traffic = self._server.traffic
+        self._is_one: bool | None = None  # None: nobody has asked
 
     def close(self) -> None:
         """End what is under way."""
@@ -124,6 +125,25 @@ class Registry:
             hint = f'log in with "docker login {host}", or see "token_file" in [cache]'
             hint += "; without the right to write set upload = false" if error.code is Code.PERMISSION_DENIED else ""
         return RemoteError(doing, f"{error.cause} ({word})" if word else error.cause, error.code, hint=hint)
+
+    def lacks(self, doing: str, pieces: Iterator[bytes]) -> None:
+        """Take its word that something is not there; the first time see whether it is a registry at all.
+
+        Args:
+            doing: what was to be read.
+            pieces: of the answer.
+
+        Raises:
+            RemoteError: if it is none. Source: distribution-spec 1.1, "Determining Support".
+        """
+        if self._is_one is None and _word(pieces):
+            self._is_one = True
+        if self._is_one is None:
+            with self.ask("GET", f"{self._endpoint.web}://{self._endpoint.target}/v2/") as (status, _, _):
+                self._is_one = status in (200, 401, 403)
+        if not self._is_one:
+            hint = 'see "remote" in [cache]; a plain web server is named as http:// or https://'
+            raise RemoteError(doing, "it is no registry", Code.FAILED_PRECONDITION, hint=hint)
 
     def _answers(self, method: str, said: Mapping[str, str], used: str) -> bool:
         challenge = said.get("WWW-Authenticate", "")

@@ -88,6 +88,7 @@ class RegistryCache(HttpBlobs):
         data = bytearray()
         with self._registry.ask("GET", f"manifests/{tag}", {"Accept": _MANIFEST}) as (status, _, pieces):
             if status == 404:
+                self._registry.lacks(doing, pieces)
                 return None
             if status != 200:
                 raise self._registry.refused(status, doing, pieces)

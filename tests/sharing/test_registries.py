@@ -17,6 +17,7 @@ from tests.support import engines
 from tests.support.certificates import Authority
 from tests.support.command import Commands, Ran
 from tests.support.web_caches import Registry, Web, serving
+from tests.support.workshop import Workshop, action, out
 
 SECRET = "s3cr3t-p4ssw0rd-of-nobody"
 # a user with the password above, as htpasswd -B writes it
@@ -258,6 +259,16 @@ def test_a_wrong_address_is_one_error(tmp_path: Path, address: str) -> None:
     assert ran.status == 2
     assert WRONG[address] in ran.err
     assert len(ran.err.splitlines()) == 1
+
+
+def test_a_web_server_that_is_no_registry(tmp_path: Path) -> None:
+    with serving(Web()) as web:
+        address = web.address.replace("http://", "oci+http://")
+        shop = Workshop(tmp_path / "shop", remote=address)
+        assert sorted(shop.build([action("a"), action("b")], out("a"), out("b")).ran) == ["a", "b"]
+    (warning,) = shop.warnings
+    assert warning.startswith(f"warning: cannot look up an action result in {address}: it is no registry; ")
+    assert warning.endswith('see "remote" in [cache]; a plain web server is named as http:// or https://')
 
 
 def test_addresses() -> None:

@@ -152,7 +152,11 @@ class RegistryHandler(Handler):
         """Give a token, a blob or a manifest."""
         if self.path.startswith("/token"):
             self._give_token()
-        elif self._allowed("pull"):
+        elif not self._allowed("pull"):
+            return
+        elif self.path == "/v2/":
+            self.give(b"{}")
+        else:
             super().do_GET()
 
     do_HEAD = do_GET  # noqa: N815 - the name that the library calls
