@@ -75,6 +75,7 @@ def folders() -> Iterator[str]:
         yield from (line for line in file.read_text().splitlines() if line.startswith("/"))
 
 
+@pytest.mark.slow
 def test_every_file_of_every_deb_here_loads_what_the_loader_loads() -> None:
     paths = programs()
     loader = Loader(find, (), tuple(folders()))
