@@ -138,6 +138,8 @@ def _accounts(path: str, data: bytes) -> Iterator[str]:
 
 def _has_key(data: bytes) -> bool:
     """Tell whether a Java key store holds a key besides certificates."""
+    if len(data) < 12:
+        return False
     version, count, at = data[7], int.from_bytes(data[8:12], "big"), 12
     for _ in range(count):
         tag = int.from_bytes(data[at : at + 4], "big")

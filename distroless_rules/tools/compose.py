@@ -190,4 +190,4 @@ class _Inputs:
         return file
 
 
-TOOL = Tool("Compose", "22", _perform)
+TOOL = Tool("Compose", "23", _perform)

@@ -16,7 +16,7 @@ __all__ = ["MNEMONICS", "Registry"]
 _TOOLS = {
     "BuildRoot": ("build_root", "3"),
     "Checksums": ("checksums", "1"),
-    "Compose": ("compose", "22"),
+    "Compose": ("compose", "23"),
     "DebUnpack": ("deb_unpack", "1"),
     "ExpandTemplate": ("expand_template", "1"),
     "Facts": ("facts", "3"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from distroless_rules.policy import screen, secrets
@@ -37,6 +37,7 @@ def test_in_public_files_only_keys_are_looked_for() -> None:
 
 
 @given(st.binary(max_size=4096))
+@example(b"\xfe\xed\xfe\xed\0\0\0")
 def test_any_bytes_are_screened(data: bytes) -> None:
     _marks(data)
     _marks(b"\xfe\xed\xfe\xed\0\0\0\2" + data)

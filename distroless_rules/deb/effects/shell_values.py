@@ -6,7 +6,7 @@ Source: POSIX.1-2017 Shell Command Language, sections 2.5 (parameters) and 2.6 (
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
@@ -25,6 +25,7 @@ _ENVIRONMENT = frozenset(
     )
 )
 _BRACES = re.compile(r"\{[^{}]*(,|\.\.)[^{}]*\}|^~")  # bash makes several words of these, and both a home of a tilde
+_BLANKS = re.compile(r"[ \t\n]+")  # the fields of IFS as it is unless a script sets it
 _MAGIC = re.compile(r"[*?[]")
 _NUMBER = re.compile(r"-?[0-9]{1,9}")
 _COMPARE: dict[str, Callable[[int, int], bool]] = {
@@ -77,12 +78,21 @@ class Values:
                 found.extend((None,) if self.arguments is None else self.arguments)
             elif only is not None and _splits(only):
                 value = self.word(word)
-                found.extend((None,) if value is None else value.split())
+                found.extend((None,) if value is None else filter(None, _BLANKS.split(value)))
             else:
-                value = self.word(word, _one)
-                if value != "" or not all(_splits(part) for part in word):
-                    found.append(value)
+                found.extend(self._split(word))
         return tuple(found)
+
+    def _split(self, word: Word) -> list[str | None]:
+        """Give the fields of a word of several parts, as unquoted ones are split at blanks (2.6.5)."""
+        values = [self._part(part) for part in word]
+        texts = [
+            text for text, part in zip(values, word, strict=True) if text is not None and _means_itself(part, text)
+        ]
+        self.made += sum(map(len, texts))
+        if len(texts) < len(word) or sum(map(len, texts)) > _MAX_VALUE:
+            return [None]
+        return list(_fields(zip(texts, map(_splits, word), strict=True)))
 
     def word(self, word: Word, change: Callable[[Part, str], str | None] = lambda _, text: text) -> str | None:
         """Give the value of a word without splitting it, None if it is not known.
@@ -207,11 +217,23 @@ def _splits(part: Part) -> bool:
     return not part.quoted and not isinstance(part, Text)
 
 
-def _one(part: Part, value: str) -> str | None:
-    """Give a part of a word that stays one: None if blanks in it, patterns or braces could make it several."""
-    if isinstance(part, Text):
-        return value if part.quoted or not _BRACES.search(value) else None
-    return value if part.quoted or not value or (value.split() == [value] and not set(value) & set("*?[")) else None
+def _means_itself(part: Part, value: str) -> bool:
+    """Tell whether no pattern or brace of a part could make several words of it."""
+    return part.quoted or not (_BRACES if isinstance(part, Text) else _MAGIC).search(value)
+
+
+def _fields(texts: Iterable[tuple[str, bool]]) -> Iterator[str]:
+    """Join texts, some of which are split at blanks: two that no blank is between are one field."""
+    field: str | None = None
+    for text, splits in texts:
+        for number, piece in enumerate(_BLANKS.split(text) if splits else [text]):
+            if number and field is not None:
+                yield field
+                field = None
+            if piece or not splits:
+                field = (field or "") + piece
+    if field is not None:
+        yield field
 
 
 def _not(status: bool | None) -> bool | None:

@@ -81,7 +81,7 @@ COMMANDS = {
     'a && shift; b "$1"': "a\nb ?",
     'a $HOME "$PATH" $LC_ALL': "a ? ? ?",
     "a /b/{c,d} ~/e": "a ? ?",
-    "x='b c'; a /$x": "a ?",
+    "x='b c'; a /$x": "a /b c",
     'x=/b/*; a $x "$x"': "a /b/* /b/*",
     "case $(a) in b) c;; d) e;; esac": "a\nc\ne",
     "case a in $(b)) c;; a) d;; *) e;; esac": "b\nc\nd",

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
@@ -235,6 +235,7 @@ def told(script: str) -> tuple[list[list[str | None]], list[list[str | None]]]:
 @pytest.mark.skipif(not shutil.which("dash"), reason="it asks dash")
 @settings(max_examples=300, deadline=None)
 @given(scripts("ab/.é '\"\\$`;&|<>#%=\n"))
+@example("for x in ' ' ' b' 'c d\\te '; do probe a a$x a; probe $x$x\"$x\"; done")
 def test_commands_are_those_that_dash_runs(script: str) -> None:
     ours, theirs = told(script)
     assert ours == theirs
