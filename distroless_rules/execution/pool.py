@@ -22,7 +22,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 _BUSY = 0.7  # of a processor: what more threads would do would keep those there waiting, as one has Python to itself
-_WINDOW = 0.01  # seconds
+_WINDOW = 0.05  # seconds
 _FIRST = float("-inf")  # parts of what is under way go before what has not begun
 
 
@@ -89,7 +89,7 @@ class Pool:
         patience: how many seconds to wait for what is under way; it ends with the process. None: until it has ended.
         inner: a pool that what this one performs uses; it is cancelled and left with this one.
         first: threads that are started as soon as there is work for them; as many again follow, and so on, while
-            there is and this process often waits. 0: all.
+            there is and this process often waits; where it does not, one by one while they do. 0: all.
     """
 
     def __init__(
@@ -111,7 +111,8 @@ class Pool:
         self._threads: list[threading.Thread] = []
         self._idle = 0
         self._cancelled = False
-        self._looked = time.monotonic(), time.process_time()
+        self._spent = 0.0  # seconds of a processor, by what was performed
+        self._looked = time.monotonic(), time.process_time(), 0.0
 
     def __enter__(self) -> Pool:
         return self
@@ -201,19 +202,23 @@ class Pool:
                 if self._cancelled:
                     return
                 job = heapq.heappop(self._queue)[2]
+            before = time.thread_time()
             job.run()
-            if self._first <= len(self._threads) < self.jobs and self._waits():
+            if self._first <= len(self._threads) < self.jobs:
                 with self._change:
-                    for _ in range(min(len(self._threads), self.jobs - len(self._threads), len(self._queue))):
+                    self._spent += time.thread_time() - before
+                    for _ in range(min(self._lacking(), self.jobs - len(self._threads), len(self._queue))):
                         self._start()
 
-    def _waits(self) -> bool:
-        """Tell whether this process has often waited since this was last told: another thread would be of use."""
-        (then, spent), now = self._looked, time.monotonic()
+    def _lacking(self) -> int:
+        """Say how many more threads would be of use: many where this process often waits, one where only these do."""
+        (then, process, own), now = self._looked, time.monotonic()
         if now - then < _WINDOW:
-            return False
-        self._looked = now, time.process_time()
-        return self._looked[1] - spent < _BUSY * (now - then)
+            return 0
+        self._looked = now, time.process_time(), self._spent
+        if self._looked[1] - process < _BUSY * (now - then):
+            return len(self._threads)
+        return int(self._spent - own < _BUSY / 2 * (now - then))
 
 
 def _part(function: Callable[[T], R], item: T) -> Job[R]:

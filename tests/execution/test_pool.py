@@ -50,8 +50,20 @@ def test_threads_join_while_those_there_only_wait() -> None:
         assert sorted(meeting.result() for meeting in meetings) == list(range(8))
 
 
+def test_threads_that_wait_in_a_busy_process_are_joined_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(time, "process_time", time.monotonic)  # as if others kept it busy
+    together = threading.Barrier(3)
+    with Pool(8, first=2) as pool:
+        jobs = [pool.submit(lambda: time.sleep(0.02)) for _ in range(20)]
+        meetings = [pool.submit(lambda: together.wait(60)) for _ in range(3)]
+        while not all(job.done for job in [*jobs, *meetings]):
+            time.sleep(0.01)
+        assert sorted(meeting.result() for meeting in meetings) == [0, 1, 2]
+
+
 def test_no_thread_joins_those_that_keep_a_processor_busy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(time, "process_time", time.monotonic)  # as if nothing ever waited
+    monkeypatch.setattr(time, "thread_time", time.monotonic)
     before = threading.active_count()
     with Pool(8, first=2) as pool:
         jobs = [pool.submit(lambda: time.sleep(0.02)) for _ in range(20)]
