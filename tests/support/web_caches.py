@@ -155,7 +155,8 @@ class RegistryHandler(Handler):
         elif not self._allowed("pull"):
             return
         elif self.path == "/v2/":
-            self.give(b"{}")
+            if not self.lies():
+                self.give(b"{}")
         else:
             super().do_GET()
 
